@@ -1,0 +1,36 @@
+//! Deciding: what a command makes of a state, as pure functions.
+
+use crate::{clock::Time, id::UserId, rejection::Rejection};
+
+/// Who asks, and when. The time is the gateway's, taken once per command, so that a decision can be repeated.
+#[derive(Debug, Clone, Copy)]
+pub struct Asked {
+    /// Who asks; their token has been verified.
+    pub by: UserId,
+    /// When.
+    pub at: Time,
+}
+
+/// Something that decides. Its state is the fold of its events; commands are judged on that state alone.
+///
+/// Laws, held by property tests: `decide` never panics; what it allows, `evolve` accepts; a command repeated right
+/// after its success adds nothing.
+pub trait Decider: Default {
+    /// What may be asked.
+    type Command;
+    /// What may have happened.
+    type Event;
+    /// What else a decision rests on. The append is fenced on that as well.
+    type World<'a>;
+
+    /// The events that the command makes, in order. None means that the wish is already true.
+    fn decide(
+        &self,
+        world: Self::World<'_>,
+        asked: Asked,
+        command: &Self::Command,
+    ) -> Result<Vec<Self::Event>, Rejection>;
+
+    /// Takes in an event that has happened. It never refuses: the log is the truth.
+    fn evolve(&mut self, event: &Self::Event);
+}

@@ -1,0 +1,56 @@
+//! The closed set of facts.
+
+use serde::Serialize;
+
+use crate::{
+    id::{RoomId, UserId},
+    message,
+    position::{Chain, Class},
+    room, user,
+};
+
+/// A fact, by the chain that it stands on. Each kind is defined beside the decider that makes it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum Event {
+    /// On a room's control chain.
+    Room(room::Event),
+    /// On a room's message chain.
+    Message(message::Event),
+    /// On a user's chain.
+    User(user::Event),
+}
+
+/// What an event is about: a CloudEvent's `subject`, written as the id alone. The event's type tells which it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum Subject {
+    /// A room, its members, its messages.
+    Room(RoomId),
+    /// A user.
+    User(UserId),
+}
+
+impl Event {
+    /// The chain of this event when it is about `subject`; `None` when such an event can't be about that.
+    pub const fn chain(&self, subject: Subject) -> Option<Chain> {
+        match (self, subject) {
+            (Self::Room(_), Subject::Room(room)) => Some(Chain::Room(room, Class::Ctl)),
+            (Self::Message(_), Subject::Room(room)) => Some(Chain::Room(room, Class::Msg)),
+            (Self::User(_), Subject::User(user)) => Some(Chain::User(user)),
+            _ => None,
+        }
+    }
+}
+
+macro_rules! from {
+    ($($variant:ident($event:path))*) => {$(
+        impl From<$event> for Event {
+            fn from(event: $event) -> Self {
+                Self::$variant(event)
+            }
+        }
+    )*};
+}
+
+from! { Room(room::Event) Message(message::Event) User(user::Event) }

@@ -1,0 +1,207 @@
+//! A message, from its posting to its deletion.
+//!
+//! Invariants: only its author edits it; once deleted it stays deleted, and nothing happens to it any more. A deletion
+//! therefore moves the fence: an edit that was decided before it, on any gateway, can't land after it.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    id::{MessageId, UserId},
+    room::Room,
+};
+
+/// The longest content, in characters.
+pub const MAX_CONTENT_CHARS: usize = 4000;
+
+/// What may be asked about a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Command {
+    /// Writes it.
+    Post(Draft),
+    /// Changes what it says. The author's right alone.
+    Edit {
+        /// What it says from now on.
+        content: String,
+    },
+    /// Takes it back. The author's right, and that of admins and the owner.
+    Delete,
+    /// Answers it with an emoji; once per member and emoji.
+    React {
+        /// One emoji, up to 32 bytes of UTF-8.
+        emoji: String,
+    },
+    /// Takes an emoji back.
+    Unreact {
+        /// Which.
+        emoji: String,
+    },
+    /// Puts it among the room's pins. The right of admins and the owner.
+    Pin,
+    /// Takes it off the pins. The right of admins and the owner.
+    Unpin,
+}
+
+/// A message as its author wrote it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Draft {
+    /// Its name, chosen by the client or the gateway.
+    pub id: MessageId,
+    /// 1 to [`MAX_CONTENT_CHARS`] characters.
+    pub content: String,
+    /// What kind of content.
+    pub kind: Kind,
+    /// The message it answers.
+    pub reply_to: Option<MessageId>,
+    /// The message whose thread it stands in.
+    pub thread_root: Option<MessageId>,
+}
+
+/// What kind of content a message has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// Written words.
+    #[default]
+    Text,
+    /// A file; its content is the caption.
+    File,
+    /// Written by Voxlog itself.
+    System,
+    /// Spoken words; its content is the transcript.
+    VoiceNote,
+}
+
+/// What has happened to a message, as it stands in the log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", content = "data", rename_all_fields = "camelCase")]
+pub enum Event {
+    /// It was written.
+    #[serde(rename = "voxlog.message.posted.v1")]
+    Posted {
+        /// Also the id of this event.
+        message_id: MessageId,
+        /// Who wrote it.
+        author_id: UserId,
+        /// What it says.
+        content: String,
+        /// What kind of content.
+        #[serde(default)]
+        kind: Kind,
+        /// The message it answers.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reply_to: Option<MessageId>,
+        /// The message whose thread it stands in.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        thread_root: Option<MessageId>,
+    },
+    /// It says something else now.
+    #[serde(rename = "voxlog.message.edited.v1")]
+    Edited {
+        /// Which message.
+        message_id: MessageId,
+        /// What it says.
+        content: String,
+    },
+    /// It was taken back.
+    #[serde(rename = "voxlog.message.deleted.v1")]
+    Deleted {
+        /// Which message.
+        message_id: MessageId,
+    },
+    /// It stands among the pins.
+    #[serde(rename = "voxlog.message.pinned.v1")]
+    Pinned {
+        /// Which message.
+        message_id: MessageId,
+    },
+    /// It stands among the pins no longer.
+    #[serde(rename = "voxlog.message.unpinned.v1")]
+    Unpinned {
+        /// Which message.
+        message_id: MessageId,
+    },
+    /// Somebody answered it with an emoji.
+    #[serde(rename = "voxlog.reaction.added.v1")]
+    ReactionAdded {
+        /// Which message.
+        message_id: MessageId,
+        /// Who.
+        user_id: UserId,
+        /// With what.
+        emoji: String,
+    },
+    /// Somebody took an emoji back.
+    #[serde(rename = "voxlog.reaction.removed.v1")]
+    ReactionRemoved {
+        /// Which message.
+        message_id: MessageId,
+        /// Who.
+        user_id: UserId,
+        /// Which emoji.
+        emoji: String,
+    },
+}
+
+/// What a decision needs to know of a message. Reactions and pins are sets that the readers keep: adding twice or
+/// removing what is not there changes nothing for them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Message {
+    /// Nobody has written it.
+    #[default]
+    Unwritten,
+    /// It stands.
+    Posted {
+        /// Who wrote it.
+        author: UserId,
+    },
+    /// It was taken back.
+    Deleted,
+}
+
+/// What a decision about a message rests on beside the message.
+#[derive(Debug, Clone, Copy)]
+pub struct Scene<'a> {
+    /// The room it is in, exact at the fence of the append.
+    pub room: &'a Room,
+    /// For a draft: the messages that it answers or whose thread it joins, in that room.
+    pub cited: &'a [(MessageId, Message)],
+}
+
+impl Event {
+    /// The message that the event is about.
+    pub const fn message_id(&self) -> MessageId {
+        match self {
+            Self::Posted { message_id, .. }
+            | Self::Edited { message_id, .. }
+            | Self::Deleted { message_id }
+            | Self::Pinned { message_id }
+            | Self::Unpinned { message_id }
+            | Self::ReactionAdded { message_id, .. }
+            | Self::ReactionRemoved { message_id, .. } => *message_id,
+        }
+    }
+
+    /// Whether decisions on other gateways rest on it, so that it must move the fence.
+    pub const fn moves_fence(&self) -> bool {
+        matches!(self, Self::Deleted { .. })
+    }
+}
+
+impl crate::decider::Decider for Message {
+    type Command = Command;
+    type Event = Event;
+    type World<'a> = Scene<'a>;
+
+    fn decide(
+        &self,
+        _scene: Scene<'_>,
+        _asked: crate::decider::Asked,
+        _command: &Command,
+    ) -> Result<Vec<Event>, crate::rejection::Rejection> {
+        todo!()
+    }
+
+    fn evolve(&mut self, _event: &Event) {
+        todo!()
+    }
+}

@@ -1,0 +1,1 @@
+//! Given, when, then; and people that tests know by name.
