@@ -105,13 +105,21 @@ impl<'a> Header<'a> {
     /// Reads the data, old versions brought up to today's.
     pub fn event(&self) -> Result<Event, DecodeError> {
         let (kind, data) = upcast::to_current(&self.kind, self.data)?;
-        let fact = Fact { kind: &kind, data: Some(&data) };
-        match kind.split('.').nth(1) {
-            Some("room" | "member") => Ok(Event::Room(Deserialize::deserialize(fact)?)),
-            Some("message" | "reaction") => Ok(Event::Message(Deserialize::deserialize(fact)?)),
-            Some("user") => Ok(Event::User(Deserialize::deserialize(fact)?)),
-            _ => Err(DecodeError::UnknownType(kind.into_owned())),
-        }
+        let fact = Fact {
+            kind: &kind,
+            data: Some(&data),
+        };
+        let event = match kind.split('.').nth(1) {
+            Some("room" | "member") => Deserialize::deserialize(fact).map(Event::Room),
+            Some("message" | "reaction") => Deserialize::deserialize(fact).map(Event::Message),
+            Some("user") => Deserialize::deserialize(fact).map(Event::User),
+            _ => return Err(DecodeError::UnknownType(kind.into_owned())),
+        };
+        // Asked only on failure: this is the hot path of every follower.
+        event.map_err(|error| {
+            let known = Event::types().any(|known| known == kind);
+            if known { DecodeError::Malformed(error) } else { DecodeError::UnknownType(kind.into_owned()) }
+        })
     }
 }
 
@@ -162,7 +170,10 @@ impl<'de> Deserializer<'de> for Fact<'de> {
     type Error = serde_json::Error;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Self::Error> {
-        visitor.visit_map(Tagged { kind: Some(self.kind), data: self.data })
+        visitor.visit_map(Tagged {
+            kind: Some(self.kind),
+            data: self.data,
+        })
     }
 
     serde::forward_to_deserialize_any! {

@@ -90,6 +90,8 @@ ids! {
     SessionId
     /// Names a command and all that came of it.
     CorrelationId
+    /// Names a running process, while it holds leases.
+    NodeId
 }
 
 impl From<MessageId> for EventId {

@@ -6,12 +6,15 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    decider::{Asked, Decider},
     id::{MessageId, UserId},
-    room::Room,
+    rejection::Rejection,
+    room::{Role, Room},
 };
 
-/// The longest content, in characters.
-pub const MAX_CONTENT_CHARS: usize = 4000;
+pub use content::{MAX_CONTENT_CHARS, MAX_EMOJI_BYTES};
+
+mod content;
 
 /// What may be asked about a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -151,6 +154,8 @@ pub enum Message {
     Unwritten,
     /// It stands.
     Posted {
+        /// Which message it is.
+        id: MessageId,
         /// Who wrote it.
         author: UserId,
     },
@@ -168,6 +173,17 @@ pub struct Scene<'a> {
 }
 
 impl Event {
+    /// The types of all variants, as they stand in the log.
+    pub const TYPES: [&str; 7] = [
+        "voxlog.message.posted.v1",
+        "voxlog.message.edited.v1",
+        "voxlog.message.deleted.v1",
+        "voxlog.message.pinned.v1",
+        "voxlog.message.unpinned.v1",
+        "voxlog.reaction.added.v1",
+        "voxlog.reaction.removed.v1",
+    ];
+
     /// The message that the event is about.
     pub const fn message_id(&self) -> MessageId {
         match self {
@@ -187,21 +203,155 @@ impl Event {
     }
 }
 
-impl crate::decider::Decider for Message {
+type Decision = Result<Vec<Event>, Rejection>;
+
+impl Decider for Message {
     type Command = Command;
     type Event = Event;
     type World<'a> = Scene<'a>;
 
-    fn decide(
-        &self,
-        _scene: Scene<'_>,
-        _asked: crate::decider::Asked,
-        _command: &Command,
-    ) -> Result<Vec<Event>, crate::rejection::Rejection> {
-        todo!()
+    fn decide(&self, scene: Scene<'_>, asked: Asked, command: &Command) -> Decision {
+        let role = scene.check_rights(asked, command)?;
+        match (*self, command) {
+            (Self::Unwritten, Command::Post(draft)) => scene.post(asked, draft),
+            (Self::Posted { .. } | Self::Deleted, Command::Post(_)) => {
+                Err(Rejection::Conflict("there is a message of this id already"))
+            }
+            (Self::Deleted, Command::Delete) => Ok(vec![]),
+            (Self::Unwritten | Self::Deleted, _) => Err(Rejection::NotFound("message")),
+            (Self::Posted { id, author }, Command::Edit { content }) => edit(id, author, asked, content),
+            (Self::Posted { id, author }, Command::Delete) => delete(id, author, asked, role),
+            (Self::Posted { id, .. }, Command::React { emoji }) => {
+                let emoji = content::checked_emoji(emoji)?;
+                Ok(vec![Event::ReactionAdded {
+                    message_id: id,
+                    user_id: asked.by,
+                    emoji,
+                }])
+            }
+            (Self::Posted { id, .. }, Command::Unreact { emoji }) => {
+                let emoji = content::checked_emoji(emoji)?;
+                Ok(vec![Event::ReactionRemoved {
+                    message_id: id,
+                    user_id: asked.by,
+                    emoji,
+                }])
+            }
+            (Self::Posted { id, .. }, Command::Pin) => {
+                check_may_pin(role)?;
+                Ok(vec![Event::Pinned { message_id: id }])
+            }
+            (Self::Posted { id, .. }, Command::Unpin) => {
+                check_may_pin(role)?;
+                Ok(vec![Event::Unpinned { message_id: id }])
+            }
+        }
     }
 
-    fn evolve(&mut self, _event: &Event) {
-        todo!()
+    fn evolve(&mut self, event: &Event) {
+        match (&mut *self, event) {
+            (
+                Self::Unwritten,
+                &Event::Posted {
+                    message_id, author_id, ..
+                },
+            ) => {
+                *self = Self::Posted {
+                    id: message_id,
+                    author: author_id,
+                };
+            }
+            (_, Event::Deleted { .. }) => *self = Self::Deleted,
+            (
+                _,
+                Event::Posted { .. }
+                | Event::Edited { .. }
+                | Event::Pinned { .. }
+                | Event::Unpinned { .. }
+                | Event::ReactionAdded { .. }
+                | Event::ReactionRemoved { .. },
+            ) => {}
+        }
+    }
+}
+
+impl Scene<'_> {
+    /// The asker's role in the room, when they may do such a thing there at all.
+    fn check_rights(&self, asked: Asked, command: &Command) -> Result<Role, Rejection> {
+        let room = self.room.interior().ok_or(Rejection::NotFound("room"))?;
+        let role = room.standing(asked)?;
+        if !self.room.is_open() {
+            return Err(Rejection::RoomArchived);
+        }
+        if command.is_writing() && room.is_muted(asked.by, asked.at) {
+            return Err(Rejection::Muted);
+        }
+        Ok(role)
+    }
+
+    fn post(&self, asked: Asked, draft: &Draft) -> Decision {
+        content::check_kind(draft.kind)?;
+        let content = content::checked(&draft.content)?;
+        if !draft
+            .reply_to
+            .iter()
+            .chain(&draft.thread_root)
+            .all(|id| self.cites(*id))
+        {
+            return Err(Rejection::NotFound("message"));
+        }
+        Ok(vec![Event::Posted {
+            message_id: draft.id,
+            author_id: asked.by,
+            content,
+            kind: draft.kind,
+            reply_to: draft.reply_to,
+            thread_root: draft.thread_root,
+        }])
+    }
+
+    /// Whether a message that a draft refers to stands in the room.
+    fn cites(&self, message: MessageId) -> bool {
+        self.cited
+            .iter()
+            .any(|(id, cited)| *id == message && matches!(cited, Message::Posted { .. }))
+    }
+}
+
+impl Command {
+    /// Whether a muted member may not do it: whatever puts something before other people's eyes in their name. Taking
+    /// back is not writing, and pins are the room's.
+    const fn is_writing(&self) -> bool {
+        match self {
+            Self::Post(_) | Self::Edit { .. } | Self::React { .. } => true,
+            Self::Delete | Self::Unreact { .. } | Self::Pin | Self::Unpin => false,
+        }
+    }
+}
+
+fn edit(id: MessageId, author: UserId, asked: Asked, content: &str) -> Decision {
+    if author != asked.by {
+        return Err(Rejection::Forbidden("only its author edits a message"));
+    }
+    Ok(vec![Event::Edited {
+        message_id: id,
+        content: content::checked(content)?,
+    }])
+}
+
+fn delete(id: MessageId, author: UserId, asked: Asked, role: Role) -> Decision {
+    if author != asked.by && role < Role::Admin {
+        return Err(Rejection::Forbidden(
+            "only its author, admins and the owner delete a message",
+        ));
+    }
+    Ok(vec![Event::Deleted { message_id: id }])
+}
+
+fn check_may_pin(role: Role) -> Result<(), Rejection> {
+    if role < Role::Admin {
+        Err(Rejection::Forbidden("only admins and the owner pin messages"))
+    } else {
+        Ok(())
     }
 }

@@ -2,12 +2,28 @@
 //!
 //! Invariants: an open room has exactly one owner, who is a member; nobody is a member and banned at once; no more
 //! members than seats. Every command makes at most one event, so the invariants hold at every seq of the log.
-
-use std::collections::HashMap;
+//!
+//! Sanctions outlive the seat: who leaves while muted comes back muted, and an unban lifts no mute. A sanction that has
+//! run out holds nobody, though it stays in the state until somebody lifts it or its user joins again.
 
 use serde::{Deserialize, Serialize};
 
-use crate::{clock::Time, id::UserId};
+use crate::{
+    clock::Time,
+    decider::{Asked, Decider},
+    id::UserId,
+    rejection::Rejection,
+};
+
+pub use code::{code, normalize_code};
+pub use settings::{Changes, MAX_DESCRIPTION_CHARS, MAX_NAME_CHARS, MAX_SEATS, MIN_SEATS, Settings};
+pub use state::{Interior, MemberView, Role, Room, View};
+
+mod code;
+mod membership;
+mod moderation;
+mod settings;
+mod state;
 
 /// What may be asked of a room.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,16 +34,16 @@ pub enum Command {
         name: String,
         /// Up to 500 characters.
         description: String,
-        /// By which others join; see [`code`](self::Event::Created).
+        /// By which others join; see [`code`](code()).
         code: String,
         /// Seats, 2 to 500.
         max_users: u16,
         /// How the room behaves.
         settings: Settings,
     },
-    /// Changes what is given and leaves the rest.
+    /// Changes what is given and leaves the rest. The right of admins and the owner.
     Update(Changes),
-    /// Closes the room for good. It stays readable for its members.
+    /// Closes the room for good. It stays readable for its members. The owner's right alone.
     Archive,
     /// The asker takes a seat. A room that is not public asks for its code.
     Join {
@@ -71,7 +87,8 @@ pub enum Command {
         /// Whom.
         user: UserId,
     },
-    /// Gives a member another role. [`Role::Owner`] hands the room over: the asker becomes an admin.
+    /// Gives a member another role. [`Role::Owner`] hands the room over: the asker becomes an admin. The owner's right
+    /// alone.
     SetRole {
         /// Whose.
         user: UserId,
@@ -179,117 +196,99 @@ pub enum Event {
     },
 }
 
-/// How a room behaves.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
-pub struct Settings {
-    /// Listed, and joinable without a code.
-    pub is_public: bool,
-    /// Guests may join.
-    pub allow_guests: bool,
-    /// Joining asks an admin first.
-    pub require_approval: bool,
-    /// Messages are kept. Otherwise they are delivered live and gone from the log after 60 s.
-    pub record_messages: bool,
-    /// Seconds between two messages of one member; 0 means no limit.
-    pub slow_mode_s: u32,
-    /// Days after which messages are erased; `None` means never.
-    pub retention_days: Option<u32>,
+impl Event {
+    /// The types of all variants, as they stand in the log.
+    pub const TYPES: [&str; 11] = [
+        "voxlog.room.created.v1",
+        "voxlog.room.updated.v1",
+        "voxlog.room.archived.v1",
+        "voxlog.member.joined.v1",
+        "voxlog.member.left.v1",
+        "voxlog.member.kicked.v1",
+        "voxlog.member.banned.v1",
+        "voxlog.member.unbanned.v1",
+        "voxlog.member.muted.v1",
+        "voxlog.member.unmuted.v1",
+        "voxlog.member.roleChanged.v1",
+    ];
 }
 
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            is_public: false,
-            allow_guests: false,
-            require_approval: false,
-            record_messages: true,
-            slow_mode_s: 0,
-            retention_days: None,
-        }
-    }
-}
+type Decision = Result<Vec<Event>, Rejection>;
 
-/// What changes of a room; `None` stays as it is.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct Changes {
-    /// What people call it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub name: Option<String>,
-    /// What it is for.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub description: Option<String>,
-    /// Seats; not below the members it has.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub max_users: Option<u16>,
-    /// How it behaves, whole.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub settings: Option<Settings>,
-}
-
-/// What a member may do, from least to most.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Role {
-    /// Here without an account.
-    Guest,
-    /// Reads and writes.
-    Member,
-    /// Moderates.
-    Admin,
-    /// Has the room; there is exactly one.
-    Owner,
-}
-
-/// A room's state: the fold of its control chain.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub enum Room {
-    /// Nothing has happened yet.
-    #[default]
-    Vacant,
-    /// People come and go.
-    Open(Interior),
-    /// Closed for good; readable.
-    Archived(Interior),
-}
-
-/// What a room has inside, open or archived.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Interior {
-    /// What people call it.
-    pub name: String,
-    /// What it is for.
-    pub description: String,
-    /// By which others join.
-    pub code: String,
-    /// Seats.
-    pub max_users: u16,
-    /// How it behaves.
-    pub settings: Settings,
-    /// Who is in it, the owner included.
-    pub members: HashMap<UserId, Role>,
-    /// Who may not write, and until when.
-    pub mutes: HashMap<UserId, Option<Time>>,
-    /// Who may not join, and until when.
-    pub bans: HashMap<UserId, Option<Time>>,
-}
-
-impl crate::decider::Decider for Room {
+impl Decider for Room {
     type Command = Command;
     type Event = Event;
     type World<'a> = ();
 
-    fn decide(
-        &self,
-        (): (),
-        _asked: crate::decider::Asked,
-        _command: &Command,
-    ) -> Result<Vec<Event>, crate::rejection::Rejection> {
-        todo!()
+    fn decide(&self, (): (), asked: Asked, command: &Command) -> Decision {
+        match (self, command) {
+            (
+                Self::Vacant,
+                Command::Create {
+                    name,
+                    description,
+                    code,
+                    max_users,
+                    settings,
+                },
+            ) => settings::create(asked, name, description, code, *max_users, settings),
+            (Self::Vacant, _) => Err(Rejection::NotFound("room")),
+            (Self::Open(_) | Self::Archived(_), Command::Create { .. }) => {
+                Err(Rejection::Conflict("there is a room of this id already"))
+            }
+            (Self::Open(room), Command::Update(changes)) => room.update(asked, changes),
+            (Self::Open(room), Command::Archive) => room.archive(asked),
+            (Self::Open(room), Command::Join { code }) => room.join(asked, code.as_deref()),
+            (Self::Open(room), Command::Leave) => room.leave(asked),
+            (Self::Open(room), Command::Kick { user, reason }) => room.kick(asked, *user, reason.as_deref()),
+            (Self::Open(room), Command::Ban { user, until, reason }) => {
+                room.ban(asked, *user, *until, reason.as_deref())
+            }
+            (Self::Open(room), Command::Unban { user }) => room.unban(asked, *user),
+            (Self::Open(room), Command::Mute { user, until, reason }) => {
+                room.mute(asked, *user, *until, reason.as_deref())
+            }
+            (Self::Open(room), Command::Unmute { user }) => room.unmute(asked, *user),
+            (Self::Open(room), Command::SetRole { user, role }) => room.set_role(asked, *user, *role),
+            (Self::Archived(room), Command::Leave) => room.give_up_seat(asked),
+            (Self::Archived(room), Command::Join { code }) => {
+                room.admit(asked, code.as_deref()).and(Err(Rejection::RoomArchived))
+            }
+            (Self::Archived(room), _) => room.standing(asked).and(Err(Rejection::RoomArchived)),
+        }
     }
 
-    fn evolve(&mut self, _event: &Event) {
-        todo!()
+    fn evolve(&mut self, event: &Event) {
+        match (&mut *self, event) {
+            (
+                Self::Vacant,
+                Event::Created {
+                    name,
+                    description,
+                    code,
+                    owner_id,
+                    max_users,
+                    settings,
+                },
+            ) => {
+                *self = Self::Open(Interior {
+                    name: name.clone(),
+                    description: description.clone(),
+                    code: code.clone(),
+                    max_users: *max_users,
+                    settings: settings.clone(),
+                    members: [(*owner_id, Role::Owner)].into(),
+                    mutes: [].into(),
+                    bans: [].into(),
+                });
+            }
+            (Self::Open(_), Event::Archived {}) => {
+                if let Self::Open(room) = std::mem::take(self) {
+                    *self = Self::Archived(room);
+                }
+            }
+            (Self::Open(room) | Self::Archived(room), event) => room.take_in(event),
+            (Self::Vacant, _) => {}
+        }
     }
 }

@@ -17,3 +17,8 @@ pub enum Event {
         username: String,
     },
 }
+
+impl Event {
+    /// The types of all variants, as they stand in the log.
+    pub const TYPES: [&str; 1] = ["voxlog.user.registered.v1"];
+}

@@ -1,1 +1,42 @@
-//! .
+//! What no client waits for.
+//!
+//! One task so far: the [`relay`], which hands the committed events to integrators on core NATS.
+
+use std::{sync::Arc, time::Duration};
+
+use async_nats::Client;
+use tokio_util::sync::CancellationToken;
+use voxlog_core::log::{Log, Namespace};
+
+pub mod relay;
+
+/// How the workers of a process behave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Config {
+    /// Copies of the workers' own buckets on different servers, as many as the log has.
+    pub replicas: u8,
+    /// How long the holder of a lease may be silent before another takes over.
+    pub lease: Duration,
+    /// How often a holder says that it is there.
+    pub refresh: Duration,
+}
+
+impl Config {
+    /// Leases of 15 s, refreshed every 5 s: one lost refresh costs nobody the lease.
+    pub fn new(replicas: u8) -> Self {
+        Self { replicas, lease: Duration::from_secs(15), refresh: Duration::from_secs(5) }
+    }
+}
+
+/// Does the work until `shutdown`. Faults of NATS are waited out and told to the log, so it ends in no other way.
+///
+/// Any number of processes may run it: of each task one acts, and the others stand by.
+pub async fn run(
+    config: Config,
+    log: Arc<dyn Log>,
+    client: Client,
+    namespace: Namespace,
+    shutdown: CancellationToken,
+) {
+    relay::run(config, log, client, namespace, shutdown).await;
+}

@@ -36,6 +36,11 @@ impl Namespace {
         if self.0 == "vox" { format!("LOG_{partition}") } else { format!("{}_LOG_{partition}", self.0.to_uppercase()) }
     }
 
+    /// A key-value bucket: `RELAY`, or `TEAM_RELAY` in the namespace `team`.
+    pub fn bucket(&self, name: &str) -> String {
+        if self.0 == "vox" { name.to_owned() } else { format!("{}_{name}", self.0.to_uppercase()) }
+    }
+
     /// All subjects of a partition's stream.
     pub fn log_subjects(&self, partition: Partition) -> String {
         format!("{self}.log.{partition}.>")

@@ -1,0 +1,155 @@
+//! Requests to JetStream's API, with the server's error codes as they are.
+
+use std::time::Duration;
+
+use async_nats::{Client, HeaderMap, Request, RequestErrorKind};
+use base64::{Engine, prelude::BASE64_STANDARD};
+use bytes::Bytes;
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use super::{ReadError, Stored, Subject, subject::Namespace};
+use crate::{clock::Time, position::Seq};
+
+/// One try. A leader that is alive answers in milliseconds; one that was lost is replaced after 4 to 9 s, and a new try
+/// finds the new one.
+pub(super) const ATTEMPT: Duration = Duration::from_secs(3);
+
+/// Why an API request brought nothing.
+#[derive(Debug, Clone, thiserror::Error)]
+pub(super) enum ApiError {
+    /// The server says no, with its code (the server's `errors.json`).
+    #[error("{description} ({code})")]
+    Server {
+        /// Such as 10059, stream not found.
+        code: u64,
+        /// In the server's words.
+        description: String,
+    },
+    /// Nobody listens: JetStream is off, or what was asked for has no leader.
+    #[error("no responders")]
+    NoResponders,
+    /// No answer, so it may have happened or not.
+    #[error("{0}")]
+    NoAnswer(String),
+    /// More than the server takes.
+    #[error("{0}")]
+    TooLarge(String),
+    /// The answer is not what it should be.
+    #[error("not understood: {0}")]
+    Malformed(String),
+}
+
+/// The error of an answer, or of an acknowledgement.
+#[derive(Debug, Deserialize)]
+pub(super) struct WireError {
+    #[serde(default)]
+    pub(super) err_code: u64,
+    #[serde(default)]
+    pub(super) description: String,
+}
+
+#[derive(Deserialize)]
+struct Failure {
+    error: Option<WireError>,
+}
+
+#[derive(Deserialize)]
+struct MessageAnswer {
+    message: Raw,
+}
+
+/// A stored message as the leader tells it, in JSON.
+#[derive(Deserialize)]
+pub(super) struct Raw {
+    subject: String,
+    seq: u64,
+    #[serde(default)]
+    data: String,
+    #[serde(default)]
+    hdrs: String,
+    time: Time,
+}
+
+impl Raw {
+    pub(super) fn seq(&self) -> Seq {
+        Seq(self.seq)
+    }
+
+    /// Whether it was published under this `Nats-Msg-Id`.
+    pub(super) fn has_id(&self, id: &str) -> bool {
+        let headers = BASE64_STANDARD.decode(&self.hdrs).unwrap_or_default();
+        let headers = String::from_utf8_lossy(&headers);
+        headers.lines().any(|line| line.strip_prefix("Nats-Msg-Id:").is_some_and(|value| value.trim() == id))
+    }
+
+    /// `None` when the subject is none of ours.
+    pub(super) fn into_stored(self, namespace: &Namespace) -> Result<Option<Stored>, ReadError> {
+        let Some(subject) = namespace.parse(&self.subject) else { return Ok(None) };
+        let payload = BASE64_STANDARD.decode(&self.data).map_err(|error| ReadError::Broken(error.to_string()))?;
+        Ok(Some(Stored { seq: Seq(self.seq), subject, payload: payload.into(), time: self.time }))
+    }
+}
+
+/// What the leader of a stream is asked for; answered by it alone, so never out of date.
+#[derive(Serialize)]
+pub(super) enum Get<'a> {
+    /// The first message of the subject at or after the seq.
+    Next(&'a str, Seq),
+    /// The subject's last message.
+    Last(&'a str),
+}
+
+/// Sends one request under `$JS.API` and reads its answer.
+pub(super) async fn ask<T: DeserializeOwned>(client: &Client, call: &str, body: Bytes) -> Result<T, ApiError> {
+    let answer = send(client, format!("$JS.API.{call}"), None, body).await?;
+    let malformed = |error: serde_json::Error| ApiError::Malformed(error.to_string());
+    let failure: Failure = serde_json::from_slice(&answer).map_err(malformed)?;
+    match failure.error {
+        Some(WireError { err_code, description }) => Err(ApiError::Server { code: err_code, description }),
+        None => serde_json::from_slice(&answer).map_err(malformed),
+    }
+}
+
+/// Asks the leader of `stream` for one message; `None` when there is none.
+pub(super) async fn get(client: &Client, stream: &str, get: Get<'_>) -> Result<Option<Raw>, ReadError> {
+    const NOT_FOUND: u64 = 10037;
+    let body = match get {
+        Get::Next(subject, from) => serde_json::json!({ "next_by_subj": subject, "seq": from }),
+        Get::Last(subject) => serde_json::json!({ "last_by_subj": subject }),
+    };
+    match ask::<MessageAnswer>(client, &format!("STREAM.MSG.GET.{stream}"), body.to_string().into()).await {
+        Ok(answer) => Ok(Some(answer.message)),
+        Err(ApiError::Server { code: NOT_FOUND, .. }) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// One message and the first answer to it.
+pub(super) async fn send(
+    client: &Client,
+    subject: String,
+    headers: Option<HeaderMap>,
+    payload: Bytes,
+) -> Result<Bytes, ApiError> {
+    let mut request = Request::new().payload(payload).timeout(None);
+    if let Some(headers) = headers {
+        request = request.headers(headers);
+    }
+    // The limit stands around the whole: while the connection is away, a request waits before it is even sent.
+    let answer = tokio::time::timeout(ATTEMPT, client.send_request(subject, request)).await;
+    match answer.map_err(|_| ApiError::NoAnswer(format!("no answer within {} s", ATTEMPT.as_secs())))? {
+        Ok(message) => Ok(message.payload),
+        Err(error) if error.kind() == RequestErrorKind::NoResponders => Err(ApiError::NoResponders),
+        Err(error) if error.kind() == RequestErrorKind::MaxPayloadExceeded => Err(ApiError::TooLarge(error.to_string())),
+        Err(error) => Err(ApiError::NoAnswer(error.to_string())),
+    }
+}
+
+impl From<ApiError> for ReadError {
+    fn from(error: ApiError) -> Self {
+        match error {
+            ApiError::Malformed(what) => Self::Broken(what),
+            other => Self::Unavailable(other.to_string()),
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! A room's state, and what others ask of it.
+
+use std::{collections::HashMap, time::Duration};
+
+use serde::{Deserialize, Serialize, Serializer};
+
+use super::{Event, Settings};
+use crate::{clock::Time, decider::Asked, id::UserId, rejection::Rejection};
+
+/// How long messages of a room that keeps none stay in the log: long enough for a reconnect to catch them up.
+const UNRECORDED_TTL: Duration = Duration::from_mins(1);
+
+/// What a member may do, from least to most.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// Here without an account.
+    Guest,
+    /// Reads and writes.
+    Member,
+    /// Moderates.
+    Admin,
+    /// Has the room; there is exactly one.
+    Owner,
+}
+
+/// A room's state: the fold of its control chain.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Room {
+    /// Nothing has happened yet.
+    #[default]
+    Vacant,
+    /// People come and go.
+    Open(Interior),
+    /// Closed for good; readable.
+    Archived(Interior),
+}
+
+/// What a room has inside, open or archived. Its serialized form is what its members are shown: the members as a list
+/// sorted by id, and no sanctions.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Interior {
+    /// What people call it.
+    pub name: String,
+    /// What it is for.
+    pub description: String,
+    /// By which others join.
+    pub code: String,
+    /// Seats.
+    pub max_users: u16,
+    /// How it behaves.
+    pub settings: Settings,
+    /// Who is in it, the owner included.
+    #[serde(serialize_with = "as_list")]
+    pub members: HashMap<UserId, Role>,
+    /// Who may not write, and until when.
+    #[serde(skip)]
+    pub mutes: HashMap<UserId, Option<Time>>,
+    /// Who may not join, and until when.
+    #[serde(skip)]
+    pub bans: HashMap<UserId, Option<Time>>,
+}
+
+/// A room as its members are shown it: the fields of [`Interior`] and whether it is archived.
+#[derive(Debug, Clone, Serialize)]
+pub struct View<'a> {
+    /// Closed for good.
+    pub archived: bool,
+    /// The rest.
+    #[serde(flatten)]
+    pub interior: &'a Interior,
+}
+
+/// A member as other members are shown them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MemberView {
+    /// Who.
+    pub user_id: UserId,
+    /// What they may do.
+    pub role: Role,
+}
+
+impl Room {
+    /// What is inside; `None` for a room that never was.
+    pub const fn interior(&self) -> Option<&Interior> {
+        match self {
+            Self::Vacant => None,
+            Self::Open(interior) | Self::Archived(interior) => Some(interior),
+        }
+    }
+
+    /// What members are shown; `None` for a room that never was.
+    pub fn view(&self) -> Option<View<'_>> {
+        self.interior().map(|interior| View {
+            archived: !self.is_open(),
+            interior,
+        })
+    }
+
+    /// Whether people may still come and write.
+    pub const fn is_open(&self) -> bool {
+        matches!(self, Self::Open(_))
+    }
+
+    /// The user's role; `None` when they are not a member.
+    pub fn role(&self, user: UserId) -> Option<Role> {
+        self.interior()?.members.get(&user).copied()
+    }
+
+    /// Whether the user may subscribe and read: members may, in an archived room too.
+    pub fn may_read(&self, user: UserId) -> bool {
+        self.role(user).is_some()
+    }
+
+    /// When a message that is posted now leaves the log by itself; `None` means never.
+    pub fn message_ttl(&self) -> Option<Duration> {
+        let recorded = self.interior().is_none_or(|interior| interior.settings.record_messages);
+        (!recorded).then_some(UNRECORDED_TTL)
+    }
+}
+
+impl Interior {
+    /// The members, sorted by id.
+    pub fn members_by_id(&self) -> Vec<MemberView> {
+        list(&self.members)
+    }
+
+    /// Whether the user may read but not write at this time.
+    pub fn is_muted(&self, user: UserId, at: Time) -> bool {
+        holds(self.mutes.get(&user), at)
+    }
+
+    /// Whether the user is kept out at this time.
+    pub fn is_banned(&self, user: UserId, at: Time) -> bool {
+        holds(self.bans.get(&user), at)
+    }
+
+    /// The asker's role, or why they have none.
+    pub(crate) fn standing(&self, asked: Asked) -> Result<Role, Rejection> {
+        match self.members.get(&asked.by) {
+            Some(role) => Ok(*role),
+            None if self.is_banned(asked.by, asked.at) => Err(Rejection::Banned),
+            None => Err(Rejection::NotAMember),
+        }
+    }
+
+    /// Takes in an event of a room that exists.
+    pub(super) fn take_in(&mut self, event: &Event) {
+        match event {
+            // The first event of a room made it; its end is taken in by the room itself.
+            Event::Created { .. } | Event::Archived {} => {}
+            Event::Updated(changes) => self.change(changes),
+            Event::Joined { user_id, role } => {
+                self.bans.remove(user_id);
+                self.members.insert(*user_id, *role);
+            }
+            Event::Left { user_id } | Event::Kicked { user_id, .. } => {
+                self.members.remove(user_id);
+            }
+            Event::Banned { user_id, until, .. } => {
+                self.members.remove(user_id);
+                self.bans.insert(*user_id, *until);
+            }
+            Event::Unbanned { user_id } => {
+                self.bans.remove(user_id);
+            }
+            Event::Muted { user_id, until, .. } => {
+                self.mutes.insert(*user_id, *until);
+            }
+            Event::Unmuted { user_id } => {
+                self.mutes.remove(user_id);
+            }
+            Event::RoleChanged {
+                user_id,
+                role,
+                former_owner_id,
+            } => {
+                self.members.insert(*user_id, *role);
+                self.members.extend(former_owner_id.map(|former| (former, Role::Admin)));
+            }
+        }
+    }
+}
+
+/// A sanction that ends at a time is over at that time.
+fn holds(sanction: Option<&Option<Time>>, at: Time) -> bool {
+    sanction.is_some_and(|until| until.is_none_or(|until| until > at))
+}
+
+fn list(members: &HashMap<UserId, Role>) -> Vec<MemberView> {
+    let mut list: Vec<_> = members
+        .iter()
+        .map(|(&user_id, &role)| MemberView { user_id, role })
+        .collect();
+    list.sort_unstable_by_key(|member| member.user_id);
+    list
+}
+
+fn as_list<S: Serializer>(members: &HashMap<UserId, Role>, serializer: S) -> Result<S::Ok, S::Error> {
+    list(members).serialize(serializer)
+}

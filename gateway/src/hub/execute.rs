@@ -1,0 +1,233 @@
+//! Command → decide → append, again when the fence has moved.
+//!
+//! A decision is made under the lane's lock, on a state that is exact at fence `F`, and appended under `F`. When the
+//! log refuses, something that may change the decision has happened: the node follows beyond it and decides again.
+//! Nothing here promises an order between commands; a session keeps one in flight per room, which does.
+
+use std::{sync::Arc, time::Duration};
+
+use voxlog_core::{
+    clock::Time,
+    decider::{Asked, Decider},
+    envelope::Envelope,
+    event::{Event, Subject},
+    id::{CorrelationId, EventId, MessageId, RoomId, UserId},
+    log::{AppendError, Appended, Commit, Guard, Record},
+    message,
+    position::{Chain, Class, Position, Seq},
+    room,
+};
+
+use super::{Done, Hub};
+use crate::error::{Code, Failure};
+
+/// How often a command is decided again before the room counts as changing too fast.
+const ATTEMPTS: usize = 8;
+
+/// One command on its way, the same through all its attempts.
+#[derive(Debug)]
+pub(super) struct Undertaking {
+    pub(super) asked: Asked,
+    pub(super) room: RoomId,
+    pub(super) ask: Ask,
+    /// The event's id: a second attempt can't store a second event.
+    id: EventId,
+    correlation: CorrelationId,
+}
+
+/// What is asked for.
+#[derive(Debug)]
+pub(super) enum Ask {
+    Room(room::Command),
+    Message(MessageId, message::Command),
+}
+
+/// What a decision came to.
+pub(super) enum Decision {
+    /// This goes to the log.
+    Append(Proposal),
+    /// The wish is true already.
+    Already { seq: Seq, time: Time, duplicate: bool },
+}
+
+/// An event, and what must still be so when it lands.
+pub(super) struct Proposal {
+    pub(super) event: Event,
+    pub(super) guard: Guard,
+    pub(super) ttl: Option<Duration>,
+    pub(super) moves_fence: bool,
+    /// Where the chain ended at the decision.
+    pub(super) head: Seq,
+}
+
+impl Hub {
+    /// Opens a new room, owned by `by`. Its id is minted here.
+    pub async fn create_room(self: &Arc<Self>, by: UserId, command: room::Command) -> Result<Done, Failure> {
+        self.room_command(by, RoomId::mint(&*self.clock), command).await
+    }
+
+    /// Carries out a command about a room or its members. When it answers, this node has applied it.
+    pub async fn room_command(
+        self: &Arc<Self>,
+        by: UserId,
+        room: RoomId,
+        command: room::Command,
+    ) -> Result<Done, Failure> {
+        let id = EventId::mint(&*self.clock);
+        self.carry_out(self.undertaking(by, room, id, Ask::Room(command))).await
+    }
+
+    /// Carries out a command about a message. When it answers, this node has applied it.
+    pub async fn message_command(
+        self: &Arc<Self>,
+        by: UserId,
+        room: RoomId,
+        message: MessageId,
+        command: message::Command,
+    ) -> Result<Done, Failure> {
+        let posts = matches!(command, message::Command::Post(_));
+        let id = if posts { message.into() } else { EventId::mint(&*self.clock) };
+        self.carry_out(self.undertaking(by, room, id, Ask::Message(message, command))).await
+    }
+
+    fn undertaking(&self, by: UserId, room: RoomId, id: EventId, ask: Ask) -> Undertaking {
+        let asked = Asked { by, at: self.clock.now() };
+        Undertaking { asked, room, ask, id, correlation: CorrelationId::mint(&*self.clock) }
+    }
+
+    async fn carry_out(self: &Arc<Self>, undertaking: Undertaking) -> Result<Done, Failure> {
+        // From the first attempt without an answer on: the chain's end before that attempt.
+        let mut unsettled_after = None;
+        for _ in 0..ATTEMPTS {
+            self.open(undertaking.room).await?;
+            if let Some(after) = unsettled_after
+                && let Some(done) = self.find(&undertaking, after).await?
+            {
+                return Ok(done);
+            }
+            let proposal = match self.decide(&undertaking).await? {
+                Decision::Already { seq, time, duplicate } => {
+                    return Ok(self.done(undertaking.room, seq, time, duplicate));
+                }
+                Decision::Append(proposal) => proposal,
+            };
+            let (head, markers) = (proposal.head, u64::from(proposal.moves_fence));
+            match self.append(&undertaking, proposal).await {
+                Ok(appended) => {
+                    self.lane(undertaking.room).reach(Seq(appended.seq.0 + markers)).await.unwrap_or_else(late);
+                    return self.answer(&undertaking, appended).await;
+                }
+                Err(AppendError::Conflict { seen, unsettled }) => {
+                    metrics::counter!("voxlog_append_conflicts_total").increment(1);
+                    self.lane(undertaking.room).reach(seen).await?;
+                    unsettled_after = unsettled_after.or(unsettled.then_some(head));
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(Failure::unavailable("the room is changing too fast, try again"))
+    }
+
+    async fn decide(self: &Arc<Self>, undertaking: &Undertaking) -> Result<Decision, Failure> {
+        match &undertaking.ask {
+            Ask::Room(command) => self.decide_room(undertaking, command),
+            Ask::Message(id, command) => self.decide_message(undertaking, *id, command).await,
+        }
+    }
+
+    fn decide_room(&self, undertaking: &Undertaking, command: &room::Command) -> Result<Decision, Failure> {
+        let mut rooms = self.lane(undertaking.room).lock();
+        let open = rooms.open(undertaking.room).ok_or_else(closed)?;
+        let head = open.heads.ctl;
+        Ok(match open.state.decide((), undertaking.asked, command)?.pop() {
+            None => Decision::Already { seq: head, time: undertaking.asked.at, duplicate: false },
+            Some(event) => Decision::Append(Proposal {
+                event: event.into(),
+                guard: Guard::Chain(head),
+                ttl: None,
+                moves_fence: true,
+                head,
+            }),
+        })
+    }
+
+    async fn append(&self, undertaking: &Undertaking, proposal: Proposal) -> Result<Appended, AppendError> {
+        let envelope = Envelope {
+            id: undertaking.id,
+            subject: Subject::Room(undertaking.room),
+            time: undertaking.asked.at,
+            actor: undertaking.asked.by,
+            correlation: undertaking.correlation,
+            causation: None,
+            event: proposal.event,
+        };
+        let record =
+            Record { id: undertaking.id, chain: undertaking.chain(), payload: envelope.encode(), ttl: proposal.ttl };
+        match proposal.guard {
+            Guard::Fence(fence) if !proposal.moves_fence => self.log.append(record, fence).await,
+            guard => {
+                let marker = proposal.moves_fence.then_some(undertaking.room);
+                self.log.commit(Commit { records: vec![record], guard, marker }).await
+            }
+        }
+    }
+
+    async fn answer(&self, undertaking: &Undertaking, appended: Appended) -> Result<Done, Failure> {
+        match &undertaking.ask {
+            Ask::Message(_, message::Command::Post(draft)) if appended.duplicate => {
+                let Decision::Already { seq, time, duplicate } =
+                    self.same_as(undertaking, draft, appended.seq).await?
+                else {
+                    return Err(Failure::new(Code::Internal, "a stored message was not found"));
+                };
+                Ok(self.done(undertaking.room, seq, time, duplicate))
+            }
+            _ => Ok(self.done(undertaking.room, appended.seq, undertaking.asked.at, appended.duplicate)),
+        }
+    }
+
+    /// An attempt had no answer and a later one was refused: whether the first one landed stands in the chain, which
+    /// this node has followed beyond the refusal.
+    async fn find(&self, undertaking: &Undertaking, after: Seq) -> Result<Option<Done>, Failure> {
+        const PAGE: usize = 500;
+        let (chain, known) = (undertaking.chain(), self.lane(undertaking.room).applied());
+        let mut after = after;
+        loop {
+            let page = self.log.read(chain, after, PAGE, known).await?;
+            for stored in &page {
+                if Envelope::decode(&stored.payload).is_ok_and(|envelope| envelope.id == undertaking.id) {
+                    return Ok(Some(self.done(undertaking.room, stored.seq, undertaking.asked.at, false)));
+                }
+            }
+            match page.last() {
+                Some(last) if page.len() == PAGE => after = last.seq,
+                _ => return Ok(None),
+            }
+        }
+    }
+
+    fn done(&self, room: RoomId, seq: Seq, time: Time, duplicate: bool) -> Done {
+        let position = Position { partition: self.lane(room).partition, seq };
+        Done { room, position, time, duplicate }
+    }
+}
+
+impl Undertaking {
+    pub(super) fn chain(&self) -> Chain {
+        let class = match self.ask {
+            Ask::Room(_) => Class::Ctl,
+            Ask::Message(..) => Class::Msg,
+        };
+        Chain::Room(self.room, class)
+    }
+}
+
+/// The room left memory between being opened and being used.
+pub(super) fn closed() -> Failure {
+    Failure::unavailable("the room was closed meanwhile, try again")
+}
+
+/// It is in the log, so it is done, though this node has not seen it yet.
+fn late(failure: Failure) {
+    tracing::warn!(detail = %failure.detail, "an appended event is not followed yet");
+}

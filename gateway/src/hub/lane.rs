@@ -1,0 +1,115 @@
+//! One partition's rooms behind one lock.
+
+use std::{
+    collections::{HashMap, hash_map},
+    sync::{Mutex, MutexGuard},
+    time::Duration,
+};
+
+use tokio::sync::watch;
+use voxlog_core::{
+    id::RoomId,
+    log::{Stored, Subject, Tail},
+    position::{Chain, Class, Partition, Seq},
+};
+
+use super::open_room::OpenRoom;
+use crate::error::Failure;
+
+/// How long anything waits for the follower. It is milliseconds behind the log in health, and a stream that has lost
+/// its leader is back within ten seconds.
+const FOLLOW_PATIENCE: Duration = Duration::from_secs(15);
+
+/// A partition as this node has it.
+#[derive(Debug)]
+pub(super) struct Lane {
+    pub(super) partition: Partition,
+    rooms: Mutex<Rooms>,
+    applied: watch::Sender<Seq>,
+}
+
+/// The rooms in use, and the position at which all of them are exact.
+#[derive(Debug)]
+pub(super) struct Rooms {
+    /// Everything up to here has been applied and fanned out.
+    pub(super) applied: Seq,
+    /// The last marker that was applied. Decisions are appended under it.
+    pub(super) fence: Seq,
+    pub(super) slots: HashMap<RoomId, Slot>,
+}
+
+/// A room on its way into memory, or in it.
+#[derive(Debug)]
+pub(super) enum Slot {
+    /// Being read from the log; what the follower brings meanwhile waits here.
+    Opening { arrived: Vec<(Class, Stored)>, opened: watch::Receiver<Option<Result<(), Failure>>> },
+    /// In use.
+    Open(Box<OpenRoom>),
+}
+
+impl Lane {
+    /// A lane that will follow from the end of its partition.
+    pub(super) fn at(partition: Partition, tail: Tail) -> Self {
+        let rooms = Rooms { applied: tail.last, fence: tail.fence, slots: HashMap::new() };
+        Self { partition, rooms: Mutex::new(rooms), applied: watch::Sender::new(tail.last) }
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, Rooms> {
+        self.rooms.lock().expect("nothing panics while it holds a lane")
+    }
+
+    /// The position up to which everything has been applied.
+    pub(super) fn applied(&self) -> Seq {
+        *self.applied.borrow()
+    }
+
+    /// Takes in what the follower brought, and wakes those who wait for it.
+    pub(super) fn apply(&self, records: Vec<Stored>) {
+        let mut rooms = self.lock();
+        for stored in records {
+            rooms.applied = stored.seq;
+            match stored.subject {
+                Subject::Fence => rooms.fence = rooms.fence.max(stored.seq),
+                Subject::Chain(Chain::Room(room, class)) => rooms.apply(room, class, stored),
+                Subject::Chain(Chain::User(_)) => {}
+            }
+        }
+        let applied = rooms.applied;
+        drop(rooms);
+        self.applied.send_replace(applied);
+    }
+
+    /// Waits until everything up to `seq` has been applied.
+    pub(super) async fn reach(&self, seq: Seq) -> Result<(), Failure> {
+        let mut applied = self.applied.subscribe();
+        let reached = applied.wait_for(|applied| *applied >= seq);
+        match tokio::time::timeout(FOLLOW_PATIENCE, reached).await {
+            Ok(_) => Ok(()),
+            Err(_) => Err(Failure::unavailable("this node is behind the log just now")),
+        }
+    }
+}
+
+impl Rooms {
+    fn apply(&mut self, room: RoomId, class: Class, stored: Stored) {
+        let hash_map::Entry::Occupied(mut slot) = self.slots.entry(room) else { return };
+        match slot.get_mut() {
+            Slot::Opening { arrived, .. } => arrived.push((class, stored)),
+            Slot::Open(open) => {
+                if let Err(error) = open.apply(class, stored) {
+                    tracing::error!(room.id = %room, %error, "a room's state is in doubt, so it is closed");
+                    open.end();
+                    slot.remove();
+                }
+            }
+        }
+    }
+
+    /// The room, when it is in use.
+    pub(super) fn open(&mut self, room: RoomId) -> Option<&mut OpenRoom> {
+        match self.slots.get_mut(&room) {
+            Some(Slot::Open(open)) => Some(open),
+            Some(Slot::Opening { .. }) | None => None,
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! Deciding about messages: what the state of a room does not know, and the same message sent twice.
+//!
+//! A room's state has no messages; there is no end of them. The latest are at hand through the ring. Of older ones the
+//! read model tells the author and whether they were deleted, at a checkpoint not older than the fence: a deletion
+//! moves the fence, so nothing that a decision rests on can be newer.
+//!
+//! The log knows a repeated id for its window of duplicates only. So an id that its author made longer ago than half
+//! of the window, by the id's own time, is first looked for among all messages.
+
+use std::{sync::Arc, time::Duration};
+
+use voxlog_core::{
+    decider::Decider,
+    envelope::Envelope,
+    event::Event,
+    id::{MessageId, RoomId},
+    log::Guard,
+    message::{self, Command, Draft, Message, Scene},
+    position::{Position, Seq},
+};
+
+use super::{
+    Hub,
+    execute::{Decision, Proposal, Undertaking, closed},
+};
+use crate::error::{Code, Failure};
+
+/// How long a decision waits for the read model to be as new as the fence.
+const READ_PATIENCE: Duration = Duration::from_secs(3);
+
+/// A message as far as a decision needs to know it, true as of a fence.
+struct Known {
+    message: Message,
+    /// Where it was posted.
+    seq: Option<Seq>,
+}
+
+impl Hub {
+    pub(super) async fn decide_message(
+        &self,
+        undertaking: &Undertaking,
+        id: MessageId,
+        command: &Command,
+    ) -> Result<Decision, Failure> {
+        let fence = self.lane(undertaking.room).lock().fence;
+        let (target, cited) = match command {
+            Command::Post(draft) => {
+                if let Some(seq) = self.already_posted(undertaking.room, id, fence).await? {
+                    return self.same_as(undertaking, draft, seq).await;
+                }
+                (Message::Unwritten, self.cited(undertaking.room, draft, fence).await?)
+            }
+            _ => (self.known(undertaking.room, id, fence).await?.message, Vec::new()),
+        };
+        self.decide_on(undertaking, command, target, &cited, fence)
+    }
+
+    fn decide_on(
+        &self,
+        undertaking: &Undertaking,
+        command: &Command,
+        target: Message,
+        cited: &[(MessageId, Message)],
+        fence: Seq,
+    ) -> Result<Decision, Failure> {
+        let mut rooms = self.lane(undertaking.room).lock();
+        // What was looked up is as of `fence`. When the fence has moved since, the append is refused for it and all is
+        // looked up again.
+        let open = rooms.open(undertaking.room).ok_or_else(closed)?;
+        let scene = Scene { room: &open.state, cited };
+        let head = open.heads.msg;
+        Ok(match target.decide(scene, undertaking.asked, command)?.pop() {
+            None => Decision::Already { seq: head, time: undertaking.asked.at, duplicate: false },
+            Some(event) => Decision::Append(Proposal {
+                moves_fence: event.moves_fence(),
+                event: event.into(),
+                guard: Guard::Fence(fence),
+                ttl: open.state.message_ttl(),
+                head,
+            }),
+        })
+    }
+
+    /// The answer to a message whose id is in the log at `seq`: the same again, or a conflict with another.
+    pub(super) async fn same_as(
+        &self,
+        undertaking: &Undertaking,
+        draft: &Draft,
+        seq: Seq,
+    ) -> Result<Decision, Failure> {
+        let posted = message::Event::Posted {
+            message_id: draft.id,
+            author_id: undertaking.asked.by,
+            content: draft.content.clone(),
+            kind: draft.kind,
+            reply_to: draft.reply_to,
+            thread_root: draft.thread_root,
+        };
+        match self.event_at(undertaking, seq).await? {
+            Some(Envelope { event: Event::Message(original), time, .. }) if original == posted => {
+                Ok(Decision::Already { seq, time, duplicate: true })
+            }
+            _ => Err(Failure::new(Code::Conflict, "another message has this messageId")),
+        }
+    }
+
+    async fn event_at(&self, undertaking: &Undertaking, seq: Seq) -> Result<Option<Envelope>, Failure> {
+        let recent = {
+            let mut rooms = self.lane(undertaking.room).lock();
+            rooms.open(undertaking.room).and_then(|open| open.recent_entry(seq))
+        };
+        let payload = match recent {
+            Some(entry) => Some(entry.event.clone()),
+            None => {
+                let page = self.log.read(undertaking.chain(), Seq(seq.0 - 1), 1, seq).await?;
+                page.into_iter().find(|stored| stored.seq == seq).map(|stored| stored.payload)
+            }
+        };
+        payload.map(|payload| Envelope::decode(&payload)).transpose().map_err(|error| Failure::internal(&error))
+    }
+
+    /// Where a message of this id was posted, as far as the log itself would not tell.
+    async fn already_posted(&self, room: RoomId, id: MessageId, fence: Seq) -> Result<Option<Seq>, Failure> {
+        if let Some(recent) = self.recent(room, id) {
+            return Ok(recent.seq);
+        }
+        let age = (self.clock.now() - id.time()).abs().to_std().unwrap_or(Duration::MAX);
+        if age <= self.log.duplicate_window() / 2 {
+            return Ok(None);
+        }
+        let now = self.lane(room).applied().max(fence);
+        Ok(self.from_read_model(room, id, now).await?.seq)
+    }
+
+    async fn cited(&self, room: RoomId, draft: &Draft, fence: Seq) -> Result<Vec<(MessageId, Message)>, Failure> {
+        let mut cited = Vec::new();
+        for id in draft.reply_to.into_iter().chain(draft.thread_root) {
+            cited.push((id, self.known(room, id, fence).await?.message));
+        }
+        Ok(cited)
+    }
+
+    async fn known(&self, room: RoomId, id: MessageId, fence: Seq) -> Result<Known, Failure> {
+        match self.recent(room, id) {
+            Some(recent) => Ok(recent),
+            None => self.from_read_model(room, id, fence).await,
+        }
+    }
+
+    fn recent(&self, room: RoomId, id: MessageId) -> Option<Known> {
+        let mut rooms = self.lane(room).lock();
+        let recent = rooms.open(room)?.recent(id)?;
+        Some(Known { message: recent.message, seq: Some(recent.seq) })
+    }
+
+    async fn from_read_model(&self, room: RoomId, id: MessageId, at_least: Seq) -> Result<Known, Failure> {
+        let away = |_| Failure::unavailable("older messages can't be looked up just now");
+        let position = Position { partition: self.lane(room).partition, seq: at_least };
+        self.read.wait_for(position, READ_PATIENCE).await.map_err(|_| away(()))?;
+        let fact = self.read.fact(room, id).await.map_err(|_| away(()))?;
+        Ok(match fact {
+            None => Known { message: Message::Unwritten, seq: None },
+            Some(fact) if fact.deleted => Known { message: Message::Deleted, seq: Some(fact.seq) },
+            Some(fact) => Known { message: Message::Posted { author: fact.author }, seq: Some(fact.seq) },
+        })
+    }
+}

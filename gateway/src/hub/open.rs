@@ -1,0 +1,116 @@
+//! How a room gets into memory, and out of it.
+//!
+//! While it is being read from the log, the follower's events for it wait in its slot. When the read and the follower
+//! have met, what waited is applied, and from then on the room is exact like every other.
+
+use std::{sync::Arc, time::Instant};
+
+use tokio::sync::watch;
+use voxlog_core::{
+    decider::Decider,
+    envelope::Header,
+    event::Event,
+    id::RoomId,
+    position::{Chain, Class, Heads, Seq},
+    room::Room,
+};
+
+use super::{
+    Hub,
+    lane::{Lane, Slot},
+    open_room::OpenRoom,
+};
+use crate::error::Failure;
+
+/// How much of a control chain is read at once.
+const CHAIN_PAGE: usize = 1000;
+
+impl Hub {
+    /// Sees to it that the room is in memory. A room that nobody has created opens too, as vacant.
+    pub(super) async fn open(self: &Arc<Self>, room: RoomId) -> Result<(), Failure> {
+        let lane = self.lane(room);
+        let mut opened = {
+            let mut rooms = lane.lock();
+            match rooms.slots.get_mut(&room) {
+                Some(Slot::Open(open)) => {
+                    open.last_used = Instant::now();
+                    return Ok(());
+                }
+                Some(Slot::Opening { opened, .. }) => opened.clone(),
+                None => {
+                    let (tell, opened) = watch::channel(None);
+                    rooms.slots.insert(room, Slot::Opening { arrived: Vec::new(), opened: opened.clone() });
+                    // In a task of its own: whoever asked first may go away, others wait for the same room.
+                    tokio::spawn(Arc::clone(self).fill(room, tell));
+                    opened
+                }
+            }
+        };
+        let outcome = opened.wait_for(Option::is_some).await.map(|outcome| outcome.clone());
+        outcome.ok().flatten().unwrap_or_else(|| Err(Failure::unavailable("the room could not be opened")))
+    }
+
+    async fn fill(self: Arc<Self>, room: RoomId, tell: watch::Sender<Option<Result<(), Failure>>>) {
+        let outcome = self.read_in(room).await;
+        if outcome.is_err() {
+            self.lane(room).lock().slots.remove(&room);
+        }
+        tell.send_replace(Some(outcome));
+    }
+
+    async fn read_in(&self, room: RoomId) -> Result<(), Failure> {
+        let lane = self.lane(room);
+        let (known, fence) = {
+            let rooms = lane.lock();
+            (rooms.applied, rooms.fence)
+        };
+        let mut heads = self.log.heads(room, known).await?;
+        let (state, last) = self.fold(room, known).await?;
+        heads.ctl = heads.ctl.max(last);
+        lane.reach(heads.last().max(fence)).await?;
+        self.install(lane, room, state, heads)
+    }
+
+    /// The room's state after its whole control chain, and the chain's last seq.
+    async fn fold(&self, room: RoomId, known: Seq) -> Result<(Room, Seq), Failure> {
+        let chain = Chain::Room(room, Class::Ctl);
+        let (mut state, mut last) = (Room::default(), Seq::ZERO);
+        loop {
+            let page = self.log.read(chain, last, CHAIN_PAGE, known).await?;
+            for stored in &page {
+                match Header::read(&stored.payload).and_then(|header| header.event()) {
+                    Ok(Event::Room(event)) => state.evolve(&event),
+                    Ok(_) => tracing::warn!(stream.seq = %stored.seq, "an event stands on a chain that is not its own"),
+                    Err(error) => return Err(Failure::internal(&error)),
+                }
+                last = stored.seq;
+            }
+            if page.len() < CHAIN_PAGE {
+                return Ok((state, last));
+            }
+        }
+    }
+
+    fn install(&self, lane: &Lane, room: RoomId, state: Room, heads: Heads) -> Result<(), Failure> {
+        let mut rooms = lane.lock();
+        let mut open = Box::new(OpenRoom::new(room, state, heads, self.config.ring_events));
+        if let Some(Slot::Opening { arrived, .. }) = rooms.slots.get_mut(&room) {
+            for (class, stored) in arrived.drain(..) {
+                open.apply(class, stored).map_err(|error| Failure::internal(&error))?;
+            }
+        }
+        rooms.slots.insert(room, Slot::Open(open));
+        Ok(())
+    }
+
+    /// Closes the rooms that nobody listens to and nobody has used for a while.
+    pub(super) fn close_idle(&self) {
+        let idle = self.config.idle_room;
+        for lane in &self.lanes {
+            lane.lock().slots.retain(|_, slot| match slot {
+                Slot::Opening { .. } => true,
+                Slot::Open(open) => open.is_watched() || open.last_used.elapsed() < idle,
+            });
+        }
+    }
+}

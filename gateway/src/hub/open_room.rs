@@ -1,0 +1,151 @@
+//! A room in memory: its state, the ends of its chains, its latest events and who listens.
+
+use std::{
+    collections::HashMap,
+    sync::Arc,
+    time::Instant,
+};
+
+use voxlog_core::{
+    decider::Decider,
+    envelope::{DecodeError, Header},
+    event::Event,
+    id::{MessageId, RoomId, UserId},
+    log::Stored,
+    message::{self, Message},
+    position::{Class, Heads, Seq},
+    room::Room,
+};
+
+use super::{
+    entry::Entry,
+    outbox::{Item, Outbox},
+    ring::Ring,
+};
+
+/// An open room, exact at its lane's position.
+#[derive(Debug)]
+pub(super) struct OpenRoom {
+    pub(super) id: RoomId,
+    pub(super) state: Room,
+    pub(super) heads: Heads,
+    pub(super) ring: Ring,
+    pub(super) last_used: Instant,
+    /// What decisions need to know of the messages that were posted within the ring.
+    messages: HashMap<MessageId, Recent>,
+    subscribers: Vec<Subscriber>,
+}
+
+/// A message that the ring still has.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Recent {
+    pub(super) seq: Seq,
+    pub(super) message: Message,
+}
+
+#[derive(Debug)]
+struct Subscriber {
+    user: UserId,
+    outbox: Arc<Outbox>,
+}
+
+impl OpenRoom {
+    /// A room whose control chain has been folded into `state`, at the position where its chains end at `heads`.
+    pub(super) fn new(id: RoomId, state: Room, heads: Heads, ring_events: usize) -> Self {
+        Self {
+            id,
+            state,
+            heads,
+            ring: Ring::after(heads, ring_events),
+            last_used: Instant::now(),
+            messages: HashMap::new(),
+            subscribers: Vec::new(),
+        }
+    }
+
+    /// Takes in the next event of one of its chains and hands it to everyone attached. One that it has already is
+    /// passed over. An event of the control chain that can't be read leaves the state in doubt: that is an error.
+    pub(super) fn apply(&mut self, class: Class, stored: Stored) -> Result<(), DecodeError> {
+        let prev = self.heads.of(class);
+        if stored.seq <= prev {
+            return Ok(());
+        }
+        match Header::read(&stored.payload).and_then(|header| header.event()) {
+            Ok(Event::Room(event)) if class == Class::Ctl => self.state.evolve(&event),
+            Ok(Event::Message(event)) => self.remember(stored.seq, &event),
+            Err(error) if class == Class::Ctl => return Err(error),
+            Ok(_) | Err(_) => tracing::warn!(room.id = %self.id, stream.seq = %stored.seq, "an event has no effect"),
+        }
+        *self.heads.of_mut(class) = stored.seq;
+        self.fan_out(Entry::new(self.id, class, stored.seq, prev, stored.payload));
+        if class == Class::Ctl {
+            self.let_go_of_strangers();
+        }
+        Ok(())
+    }
+
+    /// A message whose posting is among the latest events.
+    pub(super) fn recent(&self, id: MessageId) -> Option<Recent> {
+        self.messages.get(&id).copied()
+    }
+
+    /// The event at `seq`, when it is among the latest.
+    pub(super) fn recent_entry(&self, seq: Seq) -> Option<Arc<Entry>> {
+        self.ring.newest_first().find(|entry| entry.seq == seq).cloned()
+    }
+
+    /// From here on the outbox gets every event. Attaching twice is the same as once.
+    pub(super) fn attach(&mut self, user: UserId, outbox: &Arc<Outbox>) {
+        if !self.subscribers.iter().any(|subscriber| Arc::ptr_eq(&subscriber.outbox, outbox)) {
+            self.subscribers.push(Subscriber { user, outbox: Arc::clone(outbox) });
+        }
+    }
+
+    /// The outbox gets nothing more.
+    pub(super) fn detach(&mut self, outbox: &Arc<Outbox>) {
+        self.subscribers.retain(|subscriber| !Arc::ptr_eq(&subscriber.outbox, outbox));
+    }
+
+    /// Tells every subscriber that nothing of this room follows.
+    pub(super) fn end(&mut self) {
+        for subscriber in self.subscribers.drain(..) {
+            subscriber.outbox.push(Item::Ended(self.id));
+        }
+    }
+
+    /// Whether somebody listens.
+    pub(super) fn is_watched(&self) -> bool {
+        !self.subscribers.is_empty()
+    }
+
+    fn fan_out(&mut self, entry: Arc<Entry>) {
+        for subscriber in &self.subscribers {
+            subscriber.outbox.push(Item::Event(Arc::clone(&entry)));
+        }
+        if let Some(gone) = self.ring.push(entry) {
+            self.messages.retain(|_, recent| recent.seq != gone.seq || gone.class != Class::Msg);
+        }
+    }
+
+    fn remember(&mut self, seq: Seq, event: &message::Event) {
+        let id = event.message_id();
+        if let message::Event::Posted { .. } = event {
+            self.messages.insert(id, Recent { seq, message: Message::Unwritten });
+        }
+        if let Some(recent) = self.messages.get_mut(&id) {
+            recent.message.evolve(event);
+        }
+    }
+
+    /// The event that ends a membership is the last that its former member gets.
+    fn let_go_of_strangers(&mut self) {
+        let (state, id) = (&self.state, self.id);
+        self.subscribers.retain(|subscriber| {
+            let stays = state.may_read(subscriber.user);
+            if !stays {
+                subscriber.outbox.push(Item::Ended(id));
+            }
+            stays
+        });
+    }
+}

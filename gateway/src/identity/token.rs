@@ -1,0 +1,199 @@
+//! Access tokens: JWTs (RFC 7519) signed with EdDSA, good for some minutes.
+//!
+//! Only EdDSA under a known key id is taken, whatever a token says of itself. The time comes from the [`Clock`], not
+//! from the library.
+//!
+//! [`Clock`]: voxlog_core::clock::Clock
+
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta};
+use jsonwebtoken::{Algorithm, Header, Validation, decode, decode_header, encode};
+use serde::{Deserialize, Serialize};
+use voxlog_core::{
+    clock::Time,
+    id::{SessionId, UserId},
+};
+
+use super::{Access, Caller, keys::Keys};
+use crate::error::{Code, Failure};
+
+/// Who signs.
+const ISSUER: &str = "voxlog";
+
+/// How far the clocks of two gateways may be apart.
+const LEEWAY: TimeDelta = TimeDelta::seconds(5);
+
+/// The longest token that is looked at: ours have some 350 characters.
+const MAX_LENGTH: usize = 2048;
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Claims {
+    iss: String,
+    sub: UserId,
+    sid: SessionId,
+    iat: i64,
+    exp: i64,
+}
+
+/// A token for `user` from `now` on.
+pub(super) fn sign(
+    keys: &Keys,
+    user: UserId,
+    session: SessionId,
+    now: Time,
+    ttl: Duration,
+) -> Result<Access, Failure> {
+    let (key, key_id) = keys.signing();
+    let header = Header { kid: Some(key_id.clone()), ..Header::new(Algorithm::EdDSA) };
+    let iat = now.timestamp();
+    let exp = iat.saturating_add_unsigned(ttl.as_secs());
+    let claims = Claims { iss: ISSUER.to_owned(), sub: user, sid: session, iat, exp };
+    let token = encode(&header, &claims, key).map_err(|error| Failure::internal(&error))?;
+    Ok(Access { token, expires: DateTime::from_timestamp(exp, 0).unwrap_or(now) })
+}
+
+/// Who holds the token, if it is ours and `now` is not past its end.
+pub(super) fn verify(keys: &Keys, token: &str, now: Time) -> Result<Caller, Failure> {
+    let claims = read(keys, token).ok_or(Failure::new(Code::Unauthenticated, "the access token is not valid"))?;
+    let expires = DateTime::from_timestamp(claims.exp, 0).unwrap_or_default();
+    if now >= expires + LEEWAY {
+        return Err(Failure::new(Code::Unauthenticated, "the access token has expired"));
+    }
+    Ok(Caller { user: claims.sub, session: claims.sid, expires })
+}
+
+fn read(keys: &Keys, token: &str) -> Option<Claims> {
+    if token.len() > MAX_LENGTH {
+        return None;
+    }
+    let header = decode_header(token).ok()?;
+    let key = keys.verifying(header.kid.as_deref()?)?;
+    let mut validation = Validation::new(Algorithm::EdDSA);
+    validation.set_issuer(&[ISSUER]);
+    validation.set_required_spec_claims(&["exp", "iss", "sub"]);
+    validation.validate_exp = false;
+    decode(token, key, &validation).ok().map(|data| data.claims)
+}
+
+#[cfg(test)]
+mod tests {
+    use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+    use jsonwebtoken::EncodingKey;
+    use serde_json::{Value, json};
+    use voxlog_core::clock::{Clock, ManualClock, SystemClock};
+
+    use super::super::keys::{generate_pem, tests::public_pem};
+    use super::*;
+
+    const TTL: Duration = Duration::from_secs(900);
+
+    struct World {
+        pem: String,
+        keys: Keys,
+        clock: ManualClock,
+        user: UserId,
+        session: SessionId,
+    }
+
+    fn world() -> World {
+        let pem = generate_pem();
+        let clock = ManualClock::at(SystemClock.now());
+        let (user, session) = (UserId::mint(&clock), SessionId::mint(&clock));
+        World { keys: Keys::new(&pem, &[]).unwrap(), pem, clock, user, session }
+    }
+
+    impl World {
+        fn token(&self) -> String {
+            sign(&self.keys, self.user, self.session, self.clock.now(), TTL).unwrap().token
+        }
+
+        fn verify(&self, token: &str) -> Result<Caller, Failure> {
+            verify(&self.keys, token, self.clock.now())
+        }
+
+        fn claims(&self) -> Value {
+            let now = self.clock.now().timestamp();
+            json!({"iss": ISSUER, "sub": self.user, "sid": self.session, "iat": now, "exp": now + 900})
+        }
+
+        /// A token that our own key signs, whatever it says.
+        fn forge(&self, header: &Header, claims: &Value) -> String {
+            encode(header, claims, &EncodingKey::from_ed_pem(self.pem.as_bytes()).unwrap()).unwrap()
+        }
+
+        fn header(&self) -> Header {
+            Header { kid: Some(self.keys.signing().1.clone()), ..Header::new(Algorithm::EdDSA) }
+        }
+    }
+
+    fn refused(outcome: &Result<Caller, Failure>) {
+        assert!(matches!(outcome, Err(Failure { code: Code::Unauthenticated, .. })), "{outcome:?}");
+    }
+
+    fn part(value: &Value) -> String {
+        BASE64_URL_SAFE_NO_PAD.encode(value.to_string())
+    }
+
+    #[test]
+    fn a_token_says_who_holds_it_until_it_expires() {
+        let world = world();
+        let token = world.token();
+        let caller = world.verify(&token).unwrap();
+        assert_eq!((caller.user, caller.session), (world.user, world.session));
+        world.clock.advance(TimeDelta::seconds(899));
+        assert_eq!(world.verify(&token), Ok(caller));
+        world.clock.advance(TimeDelta::seconds(7));
+        refused(&world.verify(&token));
+    }
+
+    #[test]
+    fn a_former_key_verifies_and_a_foreign_one_does_not() {
+        let (former, mut world) = (world(), world());
+        let token = former.token();
+        refused(&world.verify(&token));
+        world.keys = Keys::new(&world.pem, &[public_pem(&former.pem)]).unwrap();
+        assert_eq!(world.verify(&token).map(|caller| caller.user), Ok(former.user));
+    }
+
+    #[test]
+    fn no_other_algorithm_is_taken() {
+        let world = world();
+        let kid = world.keys.signing().1;
+        let none = format!("{}.{}.", part(&json!({"alg": "none", "kid": kid})), part(&world.claims()));
+        refused(&world.verify(&none));
+        // The public key as a shared secret: what a verifier that trusts the header would take.
+        let public = public_pem(&world.pem);
+        let der = Keys::new(&world.pem, &[]).unwrap().verifying(kid).unwrap().try_get_as_bytes().unwrap().to_vec();
+        for secret in [public.as_bytes(), der.as_slice()] {
+            let header = Header { kid: Some(kid.clone()), ..Header::new(Algorithm::HS256) };
+            let token = encode(&header, &world.claims(), &EncodingKey::from_secret(secret)).unwrap();
+            refused(&world.verify(&token));
+        }
+    }
+
+    #[test]
+    fn a_token_needs_our_name_a_key_id_and_every_claim() {
+        let world = world();
+        assert!(world.verify(&world.forge(&world.header(), &world.claims())).is_ok());
+        refused(&world.verify(&world.forge(&Header::new(Algorithm::EdDSA), &world.claims())));
+        for (claim, value) in [("iss", json!("else")), ("sub", json!("bob")), ("exp", Value::Null), ("sid", json!(1))] {
+            let mut claims = world.claims();
+            claims[claim] = value;
+            refused(&world.verify(&world.forge(&world.header(), &claims)));
+        }
+    }
+
+    #[test]
+    fn a_changed_token_is_refused() {
+        let world = world();
+        let token = world.token();
+        let mut parts: Vec<&str> = token.split('.').collect();
+        let claims = part(&json!({"iss": ISSUER, "sub": UserId::mint(&SystemClock), "sid": world.session, "iat": 0, "exp": i64::MAX}));
+        parts[1] = &claims;
+        refused(&world.verify(&parts.join(".")));
+        for text in ["", "..", "a.b.c", &"a".repeat(10_000), &token[..token.len() - 1]] {
+            refused(&world.verify(text));
+        }
+    }
+}

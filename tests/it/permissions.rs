@@ -1,0 +1,187 @@
+//! `nats/permissions.conf` on a real server: who may publish and subscribe what.
+
+use std::fs;
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
+
+use async_nats::jetstream::consumer::pull;
+use async_nats::jetstream::{self, stream};
+use async_nats::{Client, ConnectOptions, Event, Subscriber};
+use futures_util::{StreamExt, TryStreamExt};
+use tokio::process::{Child, Command};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep, timeout};
+use voxlog_tests::servers;
+
+const PATIENCE: Duration = Duration::from_secs(20);
+const RIGHTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../nats/permissions.conf");
+
+/// A server with the shipped permissions; each role's password is its name.
+struct Guarded {
+    url: String,
+    _server: Child,
+}
+
+/// A role's connection, with the refusals that the server sent it.
+struct Role {
+    client: Client,
+    refusals: mpsc::UnboundedReceiver<String>,
+}
+
+#[tokio::test]
+async fn only_gateways_and_workers_publish_to_the_log() {
+    let server = Guarded::start().await;
+    let admin = server.connect("admin").await;
+    let mut seen = admin.client.subscribe("vox.log.>").await.unwrap();
+    admin.client.flush().await.unwrap();
+    for (role, may) in [("gateway", true), ("workers", true), ("projections", false), ("integrator", false)] {
+        let mut role = server.connect(role).await;
+        role.publishes("vox.log.0.room.r.msg", may, &mut seen).await;
+    }
+}
+
+#[tokio::test]
+async fn nobody_else_subscribes_to_the_log() {
+    let server = Guarded::start().await;
+    for role in ["gateway", "workers", "projections", "integrator"] {
+        let mut role = server.connect(role).await;
+        for subject in ["vox.log.>", "vox.log.0.fence", ">", "*.log.0.fence"] {
+            let _feed = role.client.subscribe(subject).await.unwrap();
+            role.is_refused(subject).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn only_admin_deletes_or_purges_streams() {
+    let server = Guarded::start().await;
+    for role in ["gateway", "workers", "projections", "integrator"] {
+        let mut role = server.connect(role).await;
+        for action in ["DELETE", "PURGE", "MSG.DELETE"] {
+            let subject = format!("$JS.API.STREAM.{action}.LOG_0");
+            role.client.publish(subject.clone(), "".into()).await.unwrap();
+            role.is_refused(&subject).await;
+        }
+    }
+    let admin = jetstream::new(server.connect("admin").await.client);
+    log_stream(&jetstream::new(server.connect("gateway").await.client)).await;
+    assert!(admin.delete_stream("LOG_0").await.unwrap().success);
+}
+
+#[tokio::test]
+async fn an_integrator_hears_the_live_feed_but_not_others_answers() {
+    let server = Guarded::start().await;
+    let workers = server.connect("workers").await;
+    let mut integrator = server.connect("integrator").await;
+    let mut live = integrator.client.subscribe("vox.live.>").await.unwrap();
+    integrator.client.flush().await.unwrap();
+
+    workers.client.publish("vox.live.room.r.msg", "committed".into()).await.unwrap();
+
+    let heard = timeout(PATIENCE, live.next()).await.unwrap().unwrap();
+    assert_eq!(heard.payload.as_ref(), b"committed");
+    for subject in ["_INBOX.>", "vox.signal.>", "$JS.API.>", "$KV.>"] {
+        let _feed = integrator.client.subscribe(subject).await.unwrap();
+        integrator.is_refused(subject).await;
+    }
+    integrator.client.publish("vox.live.room.r.msg", "forged".into()).await.unwrap();
+    integrator.is_refused("vox.live.room.r.msg").await;
+}
+
+#[tokio::test]
+async fn an_integrator_reads_the_log_through_a_consumer_of_its_own_name_only() {
+    let server = Guarded::start().await;
+    let gateway = jetstream::new(server.connect("gateway").await.client);
+    log_stream(&gateway).await;
+    gateway.publish("vox.log.0.room.r.msg", "fact".into()).await.unwrap().await.unwrap();
+    let mut integrator = server.connect("integrator").await;
+    let context = jetstream::new(integrator.client.clone());
+
+    let config = pull::Config { durable_name: Some("integrator".to_owned()), ..pull::Config::default() };
+    let consumer = context.create_consumer_on_stream(config, "LOG_0").await.unwrap();
+    let read = consumer.fetch().max_messages(1).messages().await.unwrap().try_next().await.unwrap().unwrap();
+    assert_eq!(read.payload.as_ref(), b"fact");
+    read.ack().await.unwrap();
+
+    for subject in ["$JS.API.CONSUMER.CREATE.LOG_0.gateway", "$JS.API.CONSUMER.CREATE.TASKS.integrator"] {
+        integrator.client.publish(subject, "{}".into()).await.unwrap();
+        integrator.is_refused(subject).await;
+    }
+}
+
+impl Guarded {
+    async fn start() -> Self {
+        let dir = servers::scratch();
+        fs::copy(RIGHTS, dir.join("permissions.conf")).unwrap();
+        let store = dir.join("store");
+        let config = format!("listen: \"127.0.0.1:-1\"\njetstream {{ store_dir: {store:?} }}\ninclude permissions.conf\n");
+        fs::write(dir.join("nats.conf"), config).unwrap();
+        let program = voxlog::embedded::nats_server_program().unwrap();
+        let mut command = Command::new(program);
+        command.arg("-c").arg(dir.join("nats.conf")).arg("--ports_file_dir").arg(&dir);
+        for role in ["gateway", "projections", "workers", "integrator", "admin"] {
+            command.env(format!("VOXLOG_NATS_{}_PASSWORD", role.to_uppercase()), role);
+        }
+        let server = command.stdout(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true).spawn().unwrap();
+        Self { url: listening_url(&dir).await, _server: server }
+    }
+
+    async fn connect(&self, role: &str) -> Role {
+        let (sender, refusals) = mpsc::unbounded_channel();
+        let options = ConnectOptions::with_user_and_password(role.to_owned(), role.to_owned());
+        let options = if role == "integrator" { options.custom_inbox_prefix("_INBOX_integrator") } else { options };
+        let options = options.event_callback(move |event| {
+            let sender = sender.clone();
+            async move {
+                if let Event::ServerError(error) = event {
+                    // A test that has seen enough no longer listens.
+                    let _ = sender.send(error.to_string());
+                }
+            }
+        });
+        Role { client: options.connect(&self.url).await.unwrap(), refusals }
+    }
+}
+
+impl Role {
+    async fn publishes(&mut self, subject: &'static str, may: bool, seen: &mut Subscriber) {
+        let mark = servers::namespace();
+        self.client.publish(subject, mark.clone().into()).await.unwrap();
+        self.client.flush().await.unwrap();
+        if may {
+            let message = timeout(PATIENCE, seen.next()).await.unwrap().unwrap();
+            assert_eq!(message.payload, mark, "another's publish went through");
+        } else {
+            self.is_refused(subject).await;
+        }
+    }
+
+    async fn is_refused(&mut self, subject: &str) {
+        let refusal = timeout(PATIENCE, self.refusals.recv()).await;
+        let refusal = refusal.unwrap_or_else(|_| panic!("{subject} was not refused")).unwrap().to_lowercase();
+        assert!(refusal.contains("permissions violation"), "{refusal}");
+        assert!(refusal.contains(&subject.to_lowercase()), "{refusal} is not about {subject}");
+    }
+}
+
+async fn log_stream(context: &jetstream::Context) {
+    let subjects = vec!["vox.log.0.>".to_owned()];
+    let config = stream::Config { name: "LOG_0".to_owned(), subjects, ..stream::Config::default() };
+    context.create_stream(config).await.unwrap();
+}
+
+/// The server writes its ports file once it listens.
+async fn listening_url(dir: &Path) -> String {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let mut files = fs::read_dir(dir).unwrap().flatten().map(|entry| entry.path());
+        let ports = files.find(|path| path.extension().is_some_and(|extension| extension == "ports"));
+        let text = ports.and_then(|path| fs::read_to_string(path).ok()).unwrap_or_default();
+        if let Ok(ports) = serde_json::from_str::<serde_json::Value>(&text) {
+            return ports["nats"][0].as_str().unwrap().to_owned();
+        }
+        assert!(Instant::now() < deadline, "nats-server did not take the shipped permissions");
+        sleep(Duration::from_millis(20)).await;
+    }
+}
