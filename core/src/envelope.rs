@@ -118,7 +118,11 @@ impl<'a> Header<'a> {
         // Asked only on failure: this is the hot path of every follower.
         event.map_err(|error| {
             let known = Event::types().any(|known| known == kind);
-            if known { DecodeError::Malformed(error) } else { DecodeError::UnknownType(kind.into_owned()) }
+            if known {
+                DecodeError::Malformed(error)
+            } else {
+                DecodeError::UnknownType(kind.into_owned())
+            }
         })
     }
 }

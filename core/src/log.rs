@@ -34,6 +34,28 @@ use crate::{
 
 pub mod subject;
 
+mod append;
+mod fence;
+mod batch;
+mod group;
+
+mod read;
+mod direct;
+mod page;
+mod follow;
+
+mod api;
+pub mod connect;
+mod nats;
+pub mod streams;
+
+pub mod contract;
+pub mod memory;
+
+pub use connect::connect;
+pub use memory::MemoryLog;
+pub use nats::NatsLog;
+pub use streams::{LogConfig, OpenError};
 pub use subject::{Namespace, Subject};
 
 /// An event on its way to the log.

@@ -108,12 +108,12 @@ CREATE TABLE checkpoints (
     applied_at timestamptz NOT NULL DEFAULT now()
 );
 
--- Events that could not be applied, and those that wait behind one of the same owner (a room or a user).
+-- Events that could not be applied, and those that wait behind one of the same owner: a room, or a user (class user).
 CREATE TABLE parked_events (
     partition integer     NOT NULL,
     seq       bigint      NOT NULL,
     owner     uuid        NOT NULL,
-    chain     text        NOT NULL,
+    class     text        NOT NULL,
     type      text        NOT NULL,
     error     text        NOT NULL,
     payload   bytea       NOT NULL,

@@ -6,7 +6,6 @@ use serde::{Deserialize, de::IntoDeserializer, de::value};
 use sqlx::{Row, postgres::PgRow};
 use uuid::Uuid;
 use voxlog_core::{
-    clock::Time,
     id::{MessageId, UserId},
     message::Kind,
     position::{Partition, Seq},
@@ -76,10 +75,6 @@ pub(crate) fn message(row: &PgRow, column: &str) -> Result<MessageId, sqlx::Erro
 
 pub(crate) fn maybe_message(row: &PgRow, column: &str) -> Result<Option<MessageId>, sqlx::Error> {
     Ok(row.try_get::<Option<Uuid>, _>(column)?.map(MessageId::from_uuid))
-}
-
-pub(crate) fn maybe_time(row: &PgRow, column: &str) -> Result<Option<Time>, sqlx::Error> {
-    row.try_get(column)
 }
 
 #[cfg(test)]

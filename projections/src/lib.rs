@@ -21,8 +21,13 @@ pub mod rooms;
 pub mod users;
 
 pub mod checkpoint;
+pub mod parked;
+pub mod projector;
 
+mod batch;
 
+pub mod digest;
+pub mod rebuild;
 
 mod columns;
 mod page;

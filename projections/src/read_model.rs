@@ -32,8 +32,7 @@ impl ReadModel {
     /// Prepares the connections to `schema` (live: `voxlog`) of the database at `url`, and opens none: PostgreSQL may
     /// start later. Fails on a URL that is none and on a schema that is not plain lower-case.
     pub fn connect(url: &str, schema: &str) -> Result<Self, sqlx::Error> {
-        let schema = Schema::new(schema)
-            .ok_or_else(|| sqlx::Error::Configuration(format!("{schema:?} is no name for a schema").into()))?;
+        let schema = Schema::parse(schema)?;
         Ok(Self::open(options(url, &schema)?, schema))
     }
 

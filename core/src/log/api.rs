@@ -7,8 +7,8 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use super::{ReadError, Stored, Subject, subject::Namespace};
-use crate::{clock::Time, position::Seq};
+use super::ReadError;
+use crate::{id::EventId, position::Seq};
 
 /// One try. A leader that is alive answers in milliseconds; one that was lost is replaced after 4 to 9 s, and a new try
 /// finds the new one.
@@ -58,35 +58,21 @@ struct MessageAnswer {
     message: Raw,
 }
 
-/// A stored message as the leader tells it, in JSON.
+/// Where a message stands and how it was published, as the leader tells it.
 #[derive(Deserialize)]
 pub(super) struct Raw {
-    subject: String,
-    seq: u64,
-    #[serde(default)]
-    data: String,
+    pub(super) seq: Seq,
     #[serde(default)]
     hdrs: String,
-    time: Time,
 }
 
 impl Raw {
-    pub(super) fn seq(&self) -> Seq {
-        Seq(self.seq)
-    }
-
-    /// Whether it was published under this `Nats-Msg-Id`.
-    pub(super) fn has_id(&self, id: &str) -> bool {
+    /// Whether it was published under this id.
+    pub(super) fn has_id(&self, id: EventId) -> bool {
         let headers = BASE64_STANDARD.decode(&self.hdrs).unwrap_or_default();
         let headers = String::from_utf8_lossy(&headers);
-        headers.lines().any(|line| line.strip_prefix("Nats-Msg-Id:").is_some_and(|value| value.trim() == id))
-    }
-
-    /// `None` when the subject is none of ours.
-    pub(super) fn into_stored(self, namespace: &Namespace) -> Result<Option<Stored>, ReadError> {
-        let Some(subject) = namespace.parse(&self.subject) else { return Ok(None) };
-        let payload = BASE64_STANDARD.decode(&self.data).map_err(|error| ReadError::Broken(error.to_string()))?;
-        Ok(Some(Stored { seq: Seq(self.seq), subject, payload: payload.into(), time: self.time }))
+        let published = headers.lines().find_map(|line| line.strip_prefix("Nats-Msg-Id:"));
+        published.and_then(|text| text.trim().parse().ok()) == Some(id)
     }
 }
 

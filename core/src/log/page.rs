@@ -44,7 +44,7 @@ impl Reader {
     async fn ends(&self, chain: Chain, before: Seq) -> Result<(Page, Option<Seq>), ReadError> {
         let mut lag = Lag::default();
         loop {
-            let (first, last) = futures_util::try_join!(self.page(chain, Seq(1), 1), self.last_before(chain, before))?;
+            let (first, last) = tokio::try_join!(self.page(chain, Seq(1), 1), self.last_before(chain, before))?;
             if !self.lags(chain, last.unwrap_or_default(), before).await? {
                 return Ok((first, last));
             }
@@ -82,22 +82,26 @@ impl Search<'_> {
     async fn run(&self, first: Seq, total: usize) -> Result<Vec<Direct>, ReadError> {
         let mut low = Place { seq: first, records: total.saturating_sub(self.behind) + 1 };
         let mut high = Place { seq: self.last, records: 1 };
-        let mut guesses = 0;
+        let (mut guesses, mut lag) = (0, Lag::default());
         loop {
             let from = self.guess(low, high, guesses);
             // Enough that a guess which went a little too far back still has the page.
             let page = self.reader.page(self.chain, from, 2 * self.limit + 1).await?;
-            let records = page.total.saturating_sub(self.behind) + 1;
-            let reached = page.is_complete() || page.messages.last().is_some_and(|message| message.seq >= self.last);
+            let (total, complete) = (page.total, page.is_complete());
             let mut messages = page.messages;
-            messages.retain(|message| message.seq <= self.last);
-            if reached && (messages.len() >= self.limit || from <= first) {
-                return Ok(messages.split_off(messages.len().saturating_sub(self.limit)));
+            let seen = messages.last().map_or(from, |message| message.seq);
+            if complete && seen < self.last && self.reader.lags(self.chain, seen, self.last.next()).await? {
+                lag.wait().await?;
+                continue;
             }
-            if reached {
-                high = Place { seq: from, records: messages.len() };
+            messages.retain(|message| message.seq <= self.last);
+            if !complete && seen < self.last {
+                let records = (total.saturating_sub(self.behind) + 1).max(2 * self.limit + 1);
+                low = Place { seq: from, records };
+            } else if messages.len() >= self.limit || from <= first {
+                return Ok(messages.split_off(messages.len().saturating_sub(self.limit)));
             } else {
-                low = Place { seq: from, records: records.max(self.limit) };
+                high = Place { seq: from, records: messages.len() };
             }
             guesses += 1;
         }

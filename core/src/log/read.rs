@@ -87,13 +87,13 @@ impl Reader {
             return Ok(false);
         }
         let next = self.next(chain, last).await?;
-        Ok(next.is_some_and(|next| next.seq() < before))
+        Ok(next.is_some_and(|next| next.seq < before))
     }
 
     /// The chain's first record after `after`, when it has this id.
     pub(super) async fn first_after(&self, chain: Chain, after: Seq, id: EventId) -> Result<Option<Seq>, ReadError> {
         let next = self.next(chain, after).await?;
-        Ok(next.filter(|next| next.has_id(&id.to_string())).map(|next| next.seq()))
+        Ok(next.filter(|next| next.has_id(id)).map(|next| next.seq))
     }
 
     /// Where a record of the chain stands, looked for from the newest back.
@@ -128,9 +128,9 @@ impl Reader {
             let chain = Chain::Room(room, class);
             let subject = self.namespace.chain(self.partitions, chain);
             let raw = api::get(&self.client, &self.stream(chain), Get::Last(&subject)).await?;
-            Ok::<_, ReadError>(raw.map_or(Seq::ZERO, |raw| raw.seq()))
+            Ok::<_, ReadError>(raw.map_or(Seq::ZERO, |raw| raw.seq))
         };
-        let (ctl, msg, call) = futures_util::try_join!(last(Class::Ctl), last(Class::Msg), last(Class::Call))?;
+        let (ctl, msg, call) = tokio::try_join!(last(Class::Ctl), last(Class::Msg), last(Class::Call))?;
         Ok(Heads { ctl, msg, call })
     }
 
@@ -139,8 +139,8 @@ impl Reader {
         let call = format!("STREAM.INFO.{stream}");
         let info = async { Ok(api::ask::<StreamInfo>(&self.client, &call, bytes::Bytes::new()).await?) };
         let marker = api::get(&self.client, &stream, Get::Last(&fence));
-        let (info, marker) = futures_util::try_join!(info, marker)?;
-        let fence = marker.map_or(Seq::ZERO, |marker| marker.seq());
+        let (info, marker) = tokio::try_join!(info, marker)?;
+        let fence = marker.map_or(Seq::ZERO, |marker| marker.seq);
         Ok(Tail { last: fence.max(Seq(info.state.last_seq)), fence })
     }
 

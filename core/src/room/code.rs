@@ -38,14 +38,10 @@ mod tests {
     #[test]
     fn every_letter_is_as_likely_as_any_other() {
         let mut bytes = (0..=u8::MAX).cycle();
-        let codes: String = (0..24).map(|_| code(&mut || bytes.next().unwrap())).collect();
+        let codes: String = (0..48).map(|_| code(&mut || bytes.next().unwrap())).collect();
         for letter in ALPHABET {
-            assert_eq!(
-                codes.bytes().filter(|byte| byte == letter).count(),
-                8,
-                "{}",
-                char::from(*letter)
-            );
+            let times = codes.bytes().filter(|byte| byte == letter).count();
+            assert_eq!(times, 16, "{}", char::from(*letter));
         }
     }
 

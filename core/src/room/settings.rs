@@ -20,6 +20,10 @@ pub const MAX_DESCRIPTION_CHARS: usize = 500;
 /// How a room behaves.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a switch of its own, any combination is a room"
+)]
 pub struct Settings {
     /// Listed, and joinable without a code.
     pub is_public: bool,

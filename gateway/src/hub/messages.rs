@@ -7,7 +7,7 @@
 //! The log knows a repeated id for its window of duplicates only. So an id that its author made longer ago than half
 //! of the window, by the id's own time, is first looked for among all messages.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use voxlog_core::{
     decider::Decider,
@@ -18,6 +18,7 @@ use voxlog_core::{
     message::{self, Command, Draft, Message, Scene},
     position::{Position, Seq},
 };
+use voxlog_projections::messages::fact;
 
 use super::{
     Hub,
@@ -157,11 +158,11 @@ impl Hub {
         let away = |_| Failure::unavailable("older messages can't be looked up just now");
         let position = Position { partition: self.lane(room).partition, seq: at_least };
         self.read.wait_for(position, READ_PATIENCE).await.map_err(|_| away(()))?;
-        let fact = self.read.fact(room, id).await.map_err(|_| away(()))?;
+        let fact = fact(&self.read, room, id).await.map_err(|_| away(()))?;
         Ok(match fact {
             None => Known { message: Message::Unwritten, seq: None },
             Some(fact) if fact.deleted => Known { message: Message::Deleted, seq: Some(fact.seq) },
-            Some(fact) => Known { message: Message::Posted { author: fact.author }, seq: Some(fact.seq) },
+            Some(fact) => Known { message: Message::Posted { id, author: fact.author }, seq: Some(fact.seq) },
         })
     }
 }

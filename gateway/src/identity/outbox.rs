@@ -28,7 +28,7 @@ use crate::error::Failure;
 const POLL: Duration = Duration::from_millis(500);
 /// How long a row rests after its first failure; it doubles up to the longest.
 const FIRST_REST: Duration = Duration::from_secs(1);
-const LONGEST_REST: Duration = Duration::from_secs(60);
+const LONGEST_REST: Duration = Duration::from_mins(1);
 
 /// Puts the first fact of a user's chain among those to be delivered.
 pub(super) async fn put_registered(

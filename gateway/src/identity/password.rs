@@ -14,10 +14,7 @@ use argon2::{
 };
 use tokio::{sync::Semaphore, task::spawn_blocking, time::timeout};
 
-use crate::{
-    config::PasswordCost,
-    error::{Failure},
-};
+use crate::{config::PasswordCost, error::Failure};
 
 /// The fewest characters of a password.
 pub const MIN_CHARS: usize = 10;

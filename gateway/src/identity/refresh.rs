@@ -38,6 +38,7 @@ enum Verdict {
 
 /// A stored token, as far as the verdict goes.
 #[derive(Debug, Clone, Copy)]
+#[expect(clippy::struct_field_names, reason = "they are points in time, named as their columns")]
 struct Shown {
     expires_at: Time,
     rotated_at: Option<Time>,

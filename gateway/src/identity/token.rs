@@ -1,6 +1,6 @@
-//! Access tokens: JWTs (RFC 7519) signed with EdDSA, good for some minutes.
+//! Access tokens: JWTs (RFC 7519) signed with Ed25519 (RFC 8037), good for some minutes.
 //!
-//! Only EdDSA under a known key id is taken, whatever a token says of itself. The time comes from the [`Clock`], not
+//! Only that algorithm under a known key id is taken, whatever a token says of itself. The time comes from the [`Clock`], not
 //! from the library.
 //!
 //! [`Clock`]: voxlog_core::clock::Clock
@@ -86,7 +86,7 @@ mod tests {
     use super::super::keys::{generate_pem, tests::public_pem};
     use super::*;
 
-    const TTL: Duration = Duration::from_secs(900);
+    const TTL: Duration = Duration::from_mins(15);
 
     struct World {
         pem: String,

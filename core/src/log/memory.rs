@@ -1,0 +1,241 @@
+//! The log in memory, for tests: all promises of [`Log`], none of the server's faults.
+//!
+//! It looks at a record's id before it looks at its guard, as a replicated stream does. A TTL is taken and ignored:
+//! nothing ever leaves this log.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures_util::{StreamExt, stream};
+use tokio::sync::watch;
+
+use super::{
+    AppendError, Appended, Commit, Feed, Guard, Log, ReadError, Record, Stored, Subject, Tail, batch::MAX_MESSAGES,
+};
+use crate::{
+    clock::{Clock, SystemClock, Time},
+    id::{EventId, RoomId},
+    position::{Chain, Class, Heads, Partition, Partitions, Seq},
+};
+
+/// A log that ends with its last clone. Clones share it, as nodes share an installation's.
+#[derive(Debug, Clone)]
+pub struct MemoryLog {
+    partitions: Partitions,
+    window: Duration,
+    clock: Arc<dyn Clock>,
+    /// One for each partition.
+    streams: Arc<Vec<Stream>>,
+}
+
+#[derive(Debug, Default)]
+struct Stream {
+    records: Mutex<Records>,
+    /// The last seq; moves after the records stand.
+    end: watch::Sender<Seq>,
+}
+
+#[derive(Debug, Default)]
+struct Records {
+    /// The record with seq `n` stands at `n - 1`.
+    all: Vec<Stored>,
+    chains: HashMap<Chain, Vec<Seq>>,
+    ids: HashMap<EventId, (Seq, Time)>,
+    fence: Seq,
+}
+
+impl MemoryLog {
+    /// An empty log by the machine's clock, with a window of two minutes.
+    pub fn new(partitions: Partitions) -> Self {
+        Self::with_clock(partitions, Duration::from_secs(120), Arc::new(SystemClock))
+    }
+
+    /// An empty log whose window of duplicates moves with `clock`.
+    pub fn with_clock(partitions: Partitions, window: Duration, clock: Arc<dyn Clock>) -> Self {
+        let streams = partitions.all().map(|_| Stream::default()).collect();
+        Self { partitions, window, clock, streams: Arc::new(streams) }
+    }
+
+    fn stream(&self, partition: Partition) -> &Stream {
+        &self.streams[usize::from(partition.0)]
+    }
+
+    fn of(&self, chain: Chain) -> &Stream {
+        self.stream(self.partitions.of(chain.owner()))
+    }
+
+    fn write(&self, commit: Commit) -> Result<Appended, AppendError> {
+        let refused = |what: &str| Err(AppendError::Refused(what.to_owned()));
+        let Some(first) = commit.records.first() else { return refused("a commit without records") };
+        if commit.records.len() + usize::from(commit.marker.is_some()) > MAX_MESSAGES {
+            return refused("a commit of more records than the server takes as one");
+        }
+        if commit.records.iter().any(|record| record.chain != first.chain) {
+            return refused("a commit of more than one chain");
+        }
+        let (stream, now) = (self.of(first.chain), self.clock.now());
+        let mut records = stream.lock();
+        let appended = records.take(commit, now, self.window)?;
+        let end = records.end();
+        drop(records);
+        stream.end.send_if_modified(|last| std::mem::replace(last, (*last).max(end)) < end);
+        Ok(appended)
+    }
+}
+
+impl Stream {
+    fn lock(&self) -> MutexGuard<'_, Records> {
+        self.records.lock().expect("no promise is broken while the lock is held")
+    }
+}
+
+impl Records {
+    fn end(&self) -> Seq {
+        Seq(self.all.len() as u64)
+    }
+
+    fn take(&mut self, commit: Commit, now: Time, window: Duration) -> Result<Appended, AppendError> {
+        let known = |record: &Record| self.original(record.id, now, window);
+        match known(&commit.records[0]) {
+            Some(seq) => return Ok(Appended { seq, duplicate: true }),
+            None if commit.records.iter().any(|record| known(record).is_some()) => {
+                return Err(AppendError::Refused("a part of the commit is in the log already".to_owned()));
+            }
+            None => {}
+        }
+        let (expected, seen) = match commit.guard {
+            Guard::Chain(last) => (last, self.last(commit.records[0].chain)),
+            Guard::Fence(fence) => (fence, self.fence),
+        };
+        if expected != seen {
+            return Err(AppendError::Conflict { seen, unsettled: false });
+        }
+        let seq = self.end().next();
+        for Record { id, chain, payload, ttl: _ } in commit.records {
+            let seq = self.push(Subject::Chain(chain), payload, now);
+            self.chains.entry(chain).or_default().push(seq);
+            self.ids.insert(id, (seq, now));
+        }
+        if let Some(room) = commit.marker {
+            self.fence = self.push(Subject::Fence, room.to_string().into(), now);
+        }
+        Ok(Appended { seq, duplicate: false })
+    }
+
+    fn push(&mut self, subject: Subject, payload: Bytes, time: Time) -> Seq {
+        let seq = self.end().next();
+        self.all.push(Stored { seq, subject, payload, time });
+        seq
+    }
+
+    fn original(&self, id: EventId, now: Time, window: Duration) -> Option<Seq> {
+        let &(seq, time) = self.ids.get(&id)?;
+        let age = (now - time).to_std().unwrap_or_default();
+        (age < window).then_some(seq)
+    }
+
+    fn last(&self, chain: Chain) -> Seq {
+        self.chains.get(&chain).and_then(|seqs| seqs.last()).copied().unwrap_or_default()
+    }
+
+    fn at(&self, seq: Seq) -> Option<&Stored> {
+        self.all.get(usize::try_from(seq.0).ok()?.checked_sub(1)?)
+    }
+
+    /// The seqs of a chain, split in those below `seq` and the others.
+    fn split(&self, chain: Chain, seq: Seq) -> (&[Seq], &[Seq]) {
+        let seqs = self.chains.get(&chain).map_or(&[][..], Vec::as_slice);
+        seqs.split_at(seqs.partition_point(|&at| at < seq))
+    }
+
+    fn collect(&self, seqs: &[Seq]) -> Vec<Stored> {
+        seqs.iter().filter_map(|&seq| self.at(seq).cloned()).collect()
+    }
+}
+
+#[async_trait]
+impl Log for MemoryLog {
+    fn partitions(&self) -> Partitions {
+        self.partitions
+    }
+
+    fn duplicate_window(&self) -> Duration {
+        self.window
+    }
+
+    async fn append(&self, record: Record, fence: Seq) -> Result<Appended, AppendError> {
+        self.write(Commit { records: vec![record], guard: Guard::Fence(fence), marker: None })
+    }
+
+    async fn commit(&self, commit: Commit) -> Result<Appended, AppendError> {
+        self.write(commit)
+    }
+
+    async fn read(&self, chain: Chain, after: Seq, limit: usize, _known: Seq) -> Result<Vec<Stored>, ReadError> {
+        let records = self.of(chain).lock();
+        let (_, seqs) = records.split(chain, Seq(after.0.saturating_add(1)));
+        Ok(records.collect(&seqs[..seqs.len().min(limit)]))
+    }
+
+    async fn read_before(&self, chain: Chain, before: Seq, limit: usize) -> Result<Vec<Stored>, ReadError> {
+        let records = self.of(chain).lock();
+        let (seqs, _) = records.split(chain, before);
+        Ok(records.collect(&seqs[seqs.len().saturating_sub(limit)..]))
+    }
+
+    async fn heads(&self, room: RoomId, _known: Seq) -> Result<Heads, ReadError> {
+        let records = self.stream(self.partitions.of(room.as_uuid())).lock();
+        let last = |class| records.last(Chain::Room(room, class));
+        Ok(Heads { ctl: last(Class::Ctl), msg: last(Class::Msg), call: last(Class::Call) })
+    }
+
+    async fn tail(&self, partition: Partition) -> Result<Tail, ReadError> {
+        let records = self.stream(partition).lock();
+        Ok(Tail { last: records.end(), fence: records.fence })
+    }
+
+    fn follow(&self, partition: Partition, after: Seq) -> Feed {
+        let log = self.clone();
+        let end = self.stream(partition).end.subscribe();
+        stream::unfold((log, end, after), move |(log, mut end, last)| async move {
+            // The log holds the sender, so it outlives the wait.
+            end.wait_for(|&end| end > last).await.ok()?;
+            let stored = log.stream(partition).lock().at(last.next()).cloned()?;
+            Some((Ok(stored), (log, end, last.next())))
+        })
+        .boxed()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+
+    use super::*;
+    use crate::{clock::ManualClock, log::contract};
+
+    #[tokio::test]
+    async fn it_holds_the_contract() {
+        let log: Arc<dyn Log> = Arc::new(MemoryLog::new(Partitions::new(3).unwrap()));
+        contract::all(&vec![log; 4]).await;
+    }
+
+    #[tokio::test]
+    async fn an_id_is_forgotten_after_the_window() {
+        let clock = Arc::new(ManualClock::at(SystemClock.now()));
+        let log = MemoryLog::with_clock(Partitions::new(1).unwrap(), Duration::from_secs(120), clock.clone());
+        let chain = Chain::Room(RoomId::mint(&SystemClock), Class::Msg);
+        let record = Record { id: EventId::mint(&SystemClock), chain, payload: "hello".into(), ttl: None };
+        let mut append = async || log.append(record.clone(), Seq::ZERO).await.unwrap();
+        assert_eq!(append().await, Appended { seq: Seq(1), duplicate: false });
+        clock.advance(TimeDelta::seconds(119));
+        assert_eq!(append().await, Appended { seq: Seq(1), duplicate: true });
+        clock.advance(TimeDelta::seconds(1));
+        assert_eq!(append().await, Appended { seq: Seq(2), duplicate: false });
+    }
+}

@@ -1,0 +1,282 @@
+//! Anything that may be asked, and anything that may have happened.
+
+use chrono::TimeDelta;
+use proptest::{option, prelude::*};
+use uuid::Uuid;
+use voxlog_core::{
+    clock::Time,
+    decider::Asked,
+    envelope::Envelope,
+    event::{Event, Subject},
+    id::{CorrelationId, EventId, MessageId, RoomId, UserId},
+    message::{self, Draft, Kind},
+    room::{self, Changes, Command, Role, Settings},
+    testing::{ALICE, ANSWER, BOB, CAROL, CODE, DAVE, ERIN, HELLO, NOON},
+    user,
+};
+
+/// One of five people.
+pub(crate) fn person() -> impl Strategy<Value = UserId> {
+    prop::sample::select(vec![ALICE, BOB, CAROL, DAVE, ERIN])
+}
+
+/// Within two hours of noon, so that sanctions end in between; in any order, as clocks of several gateways may be.
+fn time() -> impl Strategy<Value = Time> {
+    (0..7_200_000_i64).prop_map(|ms| NOON + TimeDelta::milliseconds(ms))
+}
+
+pub(crate) fn asked() -> impl Strategy<Value = Asked> {
+    (person(), time()).prop_map(|(by, at)| Asked { by, at })
+}
+
+/// Mostly words, now and then anything.
+fn text() -> impl Strategy<Value = String> {
+    prop_oneof![4 => "[a-zü ]{1,20}", 1 => any::<String>(), 1 => Just(String::new()), 1 => Just("x".repeat(4001))]
+}
+
+fn role() -> impl Strategy<Value = Role> {
+    prop::sample::select(vec![Role::Guest, Role::Member, Role::Admin, Role::Owner])
+}
+
+fn settings() -> impl Strategy<Value = Settings> {
+    let rarely = || prop::bool::weighted(0.1);
+    (
+        any::<bool>(),
+        rarely(),
+        rarely(),
+        any::<bool>(),
+        prop_oneof![9 => Just(0), 1 => any::<u32>()],
+    )
+        .prop_map(
+            |(is_public, allow_guests, require_approval, record_messages, slow_mode_s)| Settings {
+                is_public,
+                allow_guests,
+                require_approval,
+                record_messages,
+                slow_mode_s,
+                retention_days: None,
+            },
+        )
+}
+
+/// Few seats, so that rooms fill up.
+fn seats() -> impl Strategy<Value = u16> {
+    prop_oneof![9 => 2..6_u16, 1 => any::<u16>()]
+}
+
+fn changes() -> impl Strategy<Value = Changes> {
+    (
+        option::of(text()),
+        option::of(text()),
+        option::of(seats()),
+        option::of(settings()),
+    )
+        .prop_map(|(name, description, max_users, settings)| Changes {
+            name,
+            description,
+            max_users,
+            settings,
+        })
+}
+
+fn code() -> impl Strategy<Value = String> {
+    prop_oneof![9 => Just(CODE.to_owned()), 1 => text()]
+}
+
+/// Few seats, so that it fills up; the code is the one that [`room_command`] mostly knows.
+pub(crate) fn a_small_room() -> Command {
+    Command::Create {
+        name: "Lobby".into(),
+        description: String::new(),
+        code: CODE.into(),
+        max_users: 4,
+        settings: Settings::default(),
+    }
+}
+
+fn create() -> impl Strategy<Value = Command> {
+    (text(), text(), code(), seats(), settings()).prop_map(|(name, description, code, max_users, settings)| {
+        Command::Create {
+            name,
+            description,
+            code,
+            max_users,
+            settings,
+        }
+    })
+}
+
+/// Archiving is rare, or nothing else would happen.
+pub(crate) fn room_command() -> impl Strategy<Value = Command> {
+    let sanction = || (person(), option::of(time()), option::of(text()));
+    prop_oneof![
+        2 => create(),
+        2 => changes().prop_map(Command::Update),
+        1 => prop::bool::weighted(0.1).prop_map(|rarely| if rarely { Command::Archive } else { Command::Leave }),
+        10 => option::of(code()).prop_map(|code| Command::Join { code }),
+        1 => Just(Command::Leave),
+        2 => (person(), option::of(text())).prop_map(|(user, reason)| Command::Kick { user, reason }),
+        2 => sanction().prop_map(|(user, until, reason)| Command::Ban { user, until, reason }),
+        2 => person().prop_map(|user| Command::Unban { user }),
+        2 => sanction().prop_map(|(user, until, reason)| Command::Mute { user, until, reason }),
+        2 => person().prop_map(|user| Command::Unmute { user }),
+        6 => (person(), role()).prop_map(|(user, role)| Command::SetRole { user, role }),
+    ]
+}
+
+fn kind() -> impl Strategy<Value = Kind> {
+    prop_oneof![9 => Just(Kind::Text), 1 => prop::sample::select(vec![Kind::File, Kind::System, Kind::VoiceNote])]
+}
+
+fn known_message() -> impl Strategy<Value = MessageId> {
+    prop::sample::select(vec![HELLO, ANSWER])
+}
+
+pub(crate) fn message_command() -> impl Strategy<Value = message::Command> {
+    let cited = || option::weighted(0.2, known_message());
+    let post = (text(), kind(), cited(), cited()).prop_map(|(content, kind, reply_to, thread_root)| {
+        message::Command::Post(Draft {
+            id: HELLO,
+            content,
+            kind,
+            reply_to,
+            thread_root,
+        })
+    });
+    prop_oneof![
+        4 => post,
+        2 => text().prop_map(|content| message::Command::Edit { content }),
+        1 => Just(message::Command::Delete),
+        2 => text().prop_map(|emoji| message::Command::React { emoji }),
+        2 => text().prop_map(|emoji| message::Command::Unreact { emoji }),
+        1 => Just(message::Command::Pin),
+        1 => Just(message::Command::Unpin),
+    ]
+}
+
+/// A UUID of version 7.
+fn uuid() -> impl Strategy<Value = Uuid> {
+    any::<u128>().prop_map(|bits| {
+        uuid::Builder::from_u128(bits)
+            .with_version(uuid::Version::SortRand)
+            .into_uuid()
+    })
+}
+
+fn user() -> impl Strategy<Value = UserId> {
+    uuid().prop_map(UserId::from_uuid)
+}
+
+fn message_id() -> impl Strategy<Value = MessageId> {
+    uuid().prop_map(MessageId::from_uuid)
+}
+
+/// Any time of four-digit years after 1970, to the nanosecond.
+fn any_time() -> impl Strategy<Value = Time> {
+    (0..250_000_000_000_i64, 0..1_000_000_000_u32)
+        .prop_map(|(seconds, nanos)| Time::from_timestamp(seconds, nanos).expect("chrono holds the year 9892"))
+}
+
+fn room_event() -> BoxedStrategy<room::Event> {
+    use room::Event as E;
+    let sanction = || (user(), option::of(any_time()), option::of(any::<String>()));
+    let text = any::<String>;
+    prop_oneof![
+        (text(), text(), text(), user(), any::<u16>(), settings()).prop_map(
+            |(name, description, code, owner_id, max_users, settings)| E::Created {
+                name,
+                description,
+                code,
+                owner_id,
+                max_users,
+                settings
+            }
+        ),
+        changes().prop_map(E::Updated),
+        Just(E::Archived {}),
+        (user(), role()).prop_map(|(user_id, role)| E::Joined { user_id, role }),
+        user().prop_map(|user_id| E::Left { user_id }),
+        (user(), option::of(text())).prop_map(|(user_id, reason)| E::Kicked { user_id, reason }),
+        sanction().prop_map(|(user_id, until, reason)| E::Banned { user_id, until, reason }),
+        user().prop_map(|user_id| E::Unbanned { user_id }),
+        sanction().prop_map(|(user_id, until, reason)| E::Muted { user_id, until, reason }),
+        user().prop_map(|user_id| E::Unmuted { user_id }),
+        (user(), role(), option::of(user())).prop_map(|(user_id, role, former_owner_id)| E::RoleChanged {
+            user_id,
+            role,
+            former_owner_id
+        }),
+    ]
+    .boxed()
+}
+
+fn message_event() -> BoxedStrategy<message::Event> {
+    use message::Event as E;
+    let post = (
+        message_id(),
+        user(),
+        any::<String>(),
+        kind(),
+        option::of(message_id()),
+        option::of(message_id()),
+    );
+    let reaction = || (message_id(), user(), any::<String>());
+    prop_oneof![
+        post.prop_map(
+            |(message_id, author_id, content, kind, reply_to, thread_root)| E::Posted {
+                message_id,
+                author_id,
+                content,
+                kind,
+                reply_to,
+                thread_root
+            }
+        ),
+        (message_id(), any::<String>()).prop_map(|(message_id, content)| E::Edited { message_id, content }),
+        message_id().prop_map(|message_id| E::Deleted { message_id }),
+        message_id().prop_map(|message_id| E::Pinned { message_id }),
+        message_id().prop_map(|message_id| E::Unpinned { message_id }),
+        reaction().prop_map(|(message_id, user_id, emoji)| E::ReactionAdded {
+            message_id,
+            user_id,
+            emoji
+        }),
+        reaction().prop_map(|(message_id, user_id, emoji)| E::ReactionRemoved {
+            message_id,
+            user_id,
+            emoji
+        }),
+    ]
+    .boxed()
+}
+
+fn about_something() -> impl Strategy<Value = (Subject, Event)> {
+    let room = || uuid().prop_map(|id| Subject::Room(RoomId::from_uuid(id)));
+    let registered = (user(), any::<String>())
+        .prop_map(|(user_id, username)| Event::User(user::Event::Registered { user_id, username }));
+    prop_oneof![
+        4 => (room(), room_event().prop_map(Event::Room)),
+        4 => (room(), message_event().prop_map(Event::Message)),
+        1 => (user().prop_map(Subject::User), registered),
+    ]
+}
+
+pub(crate) fn envelope() -> impl Strategy<Value = Envelope> {
+    (
+        uuid(),
+        any_time(),
+        user(),
+        uuid(),
+        option::of(uuid()),
+        about_something(),
+    )
+        .prop_map(|(id, time, actor, correlation, causation, (subject, event))| Envelope {
+            id: EventId::from_uuid(id),
+            subject,
+            time,
+            actor,
+            correlation: CorrelationId::from_uuid(correlation),
+            causation: causation.map(EventId::from_uuid),
+            event,
+        })
+}

@@ -1,0 +1,193 @@
+//! What a client is sent. Events travel beside these: an [`Entry`](crate::hub::Entry) encodes itself once for all.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use serde::{Serialize, Serializer, ser::SerializeSeq};
+use serde_json::value::RawValue;
+use voxlog_core::{
+    clock::Time,
+    id::{MessageId, RoomId, SessionId, UserId},
+    position::{Class, Heads, Seq},
+    room::Interior,
+};
+
+use super::{BadFrame, FrameId, codec};
+use crate::{
+    close::Close,
+    config::Limits,
+    error::{Code, Failure, FieldError},
+    hub::{Entry, Opening},
+};
+
+/// A frame for a client.
+#[derive(Debug, Clone, Serialize)]
+#[serde(tag = "op", rename_all = "snake_case", rename_all_fields = "camelCase")]
+pub enum ServerFrame {
+    /// The answer to `hello`.
+    Welcome {
+        /// Which frame it answers.
+        id: FrameId,
+        /// Names this connection.
+        session: SessionId,
+        /// Who the client is.
+        user: UserId,
+        /// How often `heads` come, in milliseconds. Who is silent for two of them is closed.
+        heartbeat_ms: u64,
+        /// What the client may ask for.
+        limits: Limits,
+    },
+    /// The answer to `subscribe`. What was missed follows in `event` frames.
+    Subscribed {
+        /// Which frame it answers.
+        id: FrameId,
+        /// Which room.
+        room: RoomId,
+        /// Whether everything after the client's cursor follows.
+        recovered: bool,
+        /// Why not, when there was a cursor.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        reason: Option<&'static str>,
+        /// The last seq of each class at `state`.
+        heads: Heads,
+        /// The room as it is at `heads`.
+        state: Box<Interior>,
+    },
+    /// A command was carried out, or its wish was true already.
+    Ack(Ack),
+    /// Something was not done.
+    Error {
+        /// Which frame it answers, where that could be read.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        id: Option<FrameId>,
+        /// Which subscription ended, when it answers no frame.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        room: Option<RoomId>,
+        /// Why.
+        code: Code,
+        /// One sentence for people.
+        detail: String,
+        /// When trying again makes sense, in milliseconds.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        retry_after_ms: Option<u64>,
+        /// Which fields are wrong.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        errors: Vec<FieldError>,
+    },
+    /// The answer to `history`.
+    Page {
+        /// Which frame it answers.
+        id: FrameId,
+        /// Which room.
+        room: RoomId,
+        /// Which of its chains.
+        class: Class,
+        /// Oldest first.
+        #[serde(serialize_with = "as_stored")]
+        events: Vec<Arc<Entry>>,
+        /// Whether there may be more in the direction that was asked for.
+        has_more: bool,
+    },
+    /// The answer to `ping`.
+    Pong {
+        /// Which frame it answers.
+        id: FrameId,
+    },
+    /// Every heartbeat, for each room that is not being caught up: everything up to here has been sent before this.
+    Heads {
+        /// The last seqs, by room.
+        rooms: BTreeMap<RoomId, Heads>,
+    },
+    /// The client was too slow. What follows comes from the log, nothing is skipped.
+    Lagging {},
+    /// The client is back where everybody else is.
+    CaughtUp {},
+    /// The server will close this socket.
+    Closing {
+        /// With which close code.
+        code: u16,
+        /// When to connect again, in milliseconds; spread, so that not all come at once.
+        reconnect_after_ms: u64,
+    },
+}
+
+/// What came of a command.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Ack {
+    /// Which frame it answers.
+    pub id: FrameId,
+    /// Which room it was about.
+    pub room: RoomId,
+    /// Where the event stands; absent when nothing went to the log.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seq: Option<Seq>,
+    /// The message that was written.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message_id: Option<MessageId>,
+    /// When it was written.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub time: Option<Time>,
+    /// It was there already, from an earlier attempt.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub duplicate: bool,
+}
+
+impl ServerFrame {
+    /// A room was opened for a client.
+    pub fn subscribed(id: FrameId, room: RoomId, opening: Opening) -> Self {
+        let Opening { recovered, reason, heads, state, from: _ } = opening;
+        Self::Subscribed { id, room, recovered, reason, heads, state: Box::new(state) }
+    }
+
+    /// A frame was not carried out.
+    pub fn refused(id: Option<FrameId>, failure: Failure) -> Self {
+        Self::error(id, None, failure)
+    }
+
+    /// A subscription has ended by itself.
+    pub fn ended(room: RoomId, failure: Failure) -> Self {
+        Self::error(None, Some(room), failure)
+    }
+
+    /// The socket will be closed.
+    pub fn closing(close: Close, reconnect_after: Duration) -> Self {
+        Self::Closing { code: close.code(), reconnect_after_ms: millis(reconnect_after) }
+    }
+
+    fn error(id: Option<FrameId>, room: Option<RoomId>, failure: Failure) -> Self {
+        let Failure { code, detail, retry_after, errors } = failure;
+        let (detail, retry_after_ms) = (detail.into_owned(), retry_after.map(millis));
+        Self::Error { id, room, code, detail, retry_after_ms, errors }
+    }
+}
+
+impl From<BadFrame> for ServerFrame {
+    fn from(bad: BadFrame) -> Self {
+        Self::refused(bad.id, bad.failure)
+    }
+}
+
+/// A span as a frame tells it, rounded up: who waits that long has waited long enough.
+pub(crate) fn millis(span: Duration) -> u64 {
+    u64::try_from(span.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX)
+}
+
+fn as_stored<S: Serializer>(entries: &[Arc<Entry>], serializer: S) -> Result<S::Ok, S::Error> {
+    #[derive(Serialize)]
+    struct Stored<T> {
+        seq: Seq,
+        prev: Seq,
+        event: T,
+    }
+    let verbatim = serializer.is_human_readable();
+    let mut list = serializer.serialize_seq(Some(entries.len()))?;
+    for entry in entries {
+        let (seq, prev) = (entry.seq, entry.prev);
+        // Only JSON can carry the stored bytes as they are.
+        match serde_json::from_slice::<&RawValue>(&entry.event) {
+            Ok(event) if verbatim => list.serialize_element(&Stored { seq, prev, event })?,
+            _ => list.serialize_element(&Stored { seq, prev, event: codec::event_value(entry) })?,
+        }
+    }
+    list.end()
+}

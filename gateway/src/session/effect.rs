@@ -1,0 +1,119 @@
+//! What a session wants done, and what it is told of it.
+
+use std::sync::Arc;
+
+use voxlog_core::{
+    clock::Time,
+    id::{MessageId, RoomId, UserId},
+    position::{Class, Cursor, Heads, Seq},
+};
+
+use super::Line;
+use crate::{
+    close::Close,
+    hub::{Done, Entry, Opening},
+    protocol::{Command, FrameId, ServerFrame},
+};
+
+/// Something that the loop around a session must do, in the order in which the session says it.
+#[derive(Debug)]
+pub enum Effect {
+    /// Write a frame.
+    Send(ServerFrame),
+    /// Find out whose token this is and tell [`Session::authenticated`](super::Session::authenticated), before the
+    /// next frame is read.
+    Authenticate {
+        /// The `hello` that had it.
+        id: FrameId,
+        /// The access token.
+        token: String,
+    },
+    /// Carry this out and tell [`Session::completed`](super::Session::completed), whatever came of it.
+    Run {
+        /// Names it; nothing else of the line is under way.
+        line: Line,
+        /// The frame that asked for it.
+        id: FrameId,
+        /// Who asks.
+        user: UserId,
+        /// What to do.
+        work: Work,
+    },
+    /// Send the room's events from here on.
+    Open {
+        /// Which room.
+        room: RoomId,
+        /// After these seqs.
+        from: Heads,
+    },
+    /// Send nothing more of a room.
+    Forget(RoomId),
+    /// Send the rooms' `heads`, and a ping of the WebSocket protocol.
+    Beat,
+    /// Close the socket. The last effect of every session.
+    Close(Close),
+}
+
+/// Something to carry out on the hub.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Work {
+    /// Look whether the room may be read, and what it looks like.
+    Subscribe(RoomId, Option<Cursor>),
+    /// End a subscription. Never leaves the session; it only stands in line like the rest.
+    Unsubscribe(RoomId),
+    /// Carry out a command.
+    Command(Command),
+    /// Read a page of the log.
+    History {
+        /// Which room.
+        room: RoomId,
+        /// Which of its chains.
+        class: Class,
+        /// Events after this seq.
+        after: Option<Seq>,
+        /// Events before this seq.
+        before: Option<Seq>,
+        /// How many at most.
+        limit: usize,
+    },
+}
+
+/// What came of some work.
+#[derive(Debug)]
+pub enum Answer {
+    /// The room may be read.
+    Opening(Box<Opening>),
+    /// A command about a room, or about a message that was there.
+    Done(Done),
+    /// A message was written.
+    Posted(MessageId, Done),
+    /// A page of the log, oldest first.
+    Page {
+        /// Which room.
+        room: RoomId,
+        /// Which of its chains.
+        class: Class,
+        /// What was read.
+        events: Vec<Arc<Entry>>,
+        /// Whether there may be more in the direction that was asked for.
+        has_more: bool,
+    },
+}
+
+/// Whose token it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Identified {
+    /// Who.
+    pub user: UserId,
+    /// Until when.
+    pub expires: Time,
+}
+
+/// Why a token does not open a session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NotLetIn {
+    /// It does not verify.
+    Refused(crate::error::Failure),
+    /// Its user has too many sockets open on this node.
+    Crowded,
+}

@@ -1,0 +1,255 @@
+//! The loop around a [`Session`]: the wire, the clock, the hub.
+//!
+//! A socket is one task. It never waits for the hub: commands and catch-up steps run in tasks of their own, so that a
+//! client that stops reading stops nobody but itself. It does wait for its client: while a frame can't be written,
+//! nothing more is read, taken or asked for, and the outbox overflows into the log.
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{Router, routing::any};
+use futures_util::FutureExt;
+use tokio::task::{JoinError, JoinSet};
+use voxlog_core::{
+    clock::Clock,
+    id::{RoomId, SessionId},
+};
+
+use crate::{
+    Gateway,
+    close::Close,
+    error::Failure,
+    hub::{Entry, Item, Outbox, Step, Waiting},
+    protocol::{FrameId, ServerFrame},
+    session::{Answer, Effect, Identified, Line, NotLetIn, Now, Session},
+};
+
+mod rooms;
+mod seats;
+mod upgrade;
+mod wire;
+mod work;
+
+pub use seats::Seats;
+
+use rooms::Rooms;
+use seats::Seat;
+use wire::{Gone, Incoming, Wire};
+
+/// The clients of a node that goes come back spread over this time.
+const RETURN_WITHIN: Duration = Duration::from_secs(5);
+
+/// The route of the WebSocket.
+pub fn routes() -> Router<Arc<Gateway>> {
+    Router::new().route("/ws", any(upgrade::upgrade))
+}
+
+/// One connection.
+struct Socket {
+    gateway: Arc<Gateway>,
+    session: Session,
+    wire: Wire,
+    rooms: Rooms,
+    outbox: Arc<Outbox>,
+    at_work: JoinSet<Finished>,
+    seat: Option<Seat>,
+    draining: bool,
+}
+
+/// What a task that was started for the session came to.
+struct Finished {
+    line: Line,
+    id: FrameId,
+    outcome: Result<Answer, Failure>,
+}
+
+/// What woke the loop.
+enum Event {
+    Incoming(Incoming),
+    Finished(Result<Finished, JoinError>),
+    Stepped(Result<(RoomId, Result<Step, Failure>), JoinError>),
+    Waiting(Waiting),
+    Tick,
+    Shutdown,
+}
+
+/// Serves one connection until it ends.
+async fn serve(gateway: Arc<Gateway>, wire: Wire, offered: Option<String>) {
+    metrics::gauge!("voxlog_sockets").increment(1);
+    let outbox = Arc::new(Outbox::default());
+    let session = Session::new(SessionId::mint(&*gateway.clock), &gateway.config, offered, now(&*gateway.clock));
+    let rooms = Rooms::new(Arc::clone(&gateway.hub), Arc::clone(&outbox));
+    let at_work = JoinSet::new();
+    let mut socket = Socket { gateway, session, wire, rooms, outbox, at_work, seat: None, draining: false };
+    let Err(gone) = socket.run().await;
+    tracing::debug!(?gone, "a socket has ended");
+    if let Gone::Closed(close) = gone {
+        socket.wire.close(close).await;
+    }
+    // Whoever asked for it is gone, but a command that has begun is carried through.
+    socket.at_work.detach_all();
+    socket.rooms.end().await;
+    metrics::gauge!("voxlog_sockets").decrement(1);
+}
+
+impl Socket {
+    async fn run(&mut self) -> Result<std::convert::Infallible, Gone> {
+        loop {
+            self.carry_out().await?;
+            if self.rooms.wants_step() {
+                // A long catch-up of one room must not keep the others waiting.
+                if let Some(waiting) = self.outbox.take().now_or_never() {
+                    self.deliver(waiting).await?;
+                    self.carry_out().await?;
+                }
+                self.rooms.start_step();
+            }
+            if self.rooms.are_caught_up() {
+                self.wire.send(&ServerFrame::CaughtUp {}).await?;
+            }
+            self.wire.flush().await?;
+            if self.wire.has_strained() {
+                self.session.alive();
+            }
+            match self.next_event().await {
+                Event::Incoming(incoming) => self.take_in(incoming)?,
+                Event::Finished(Ok(Finished { line, id, outcome })) => self.session.completed(line, id, outcome),
+                Event::Stepped(Ok((room, step))) => self.stepped(room, step).await?,
+                Event::Finished(Err(error)) | Event::Stepped(Err(error)) => {
+                    tracing::error!(%error, "a task of a socket failed");
+                    self.session.close(Close::Internal);
+                }
+                Event::Waiting(waiting) => self.deliver(waiting).await?,
+                Event::Tick => self.session.tick(self.now()),
+                Event::Shutdown => self.leave(),
+            }
+        }
+    }
+
+    async fn next_event(&mut self) -> Event {
+        let wake_at = self.session.wake_at(self.now()).unwrap_or_else(std::time::Instant::now);
+        tokio::select! {
+            incoming = self.wire.next() => Event::Incoming(incoming),
+            Some(finished) = self.at_work.join_next() => Event::Finished(finished),
+            stepped = self.rooms.step() => Event::Stepped(stepped),
+            // While a step is under way its room may become live before this loop knows of it.
+            waiting = self.outbox.take(), if !self.rooms.is_stepping() => Event::Waiting(waiting),
+            () = tokio::time::sleep_until(wake_at.into()) => Event::Tick,
+            () = self.gateway.shutdown.cancelled(), if !self.draining => Event::Shutdown,
+        }
+    }
+
+    fn take_in(&mut self, incoming: Incoming) -> Result<(), Gone> {
+        match incoming {
+            Incoming::Frame(frame) => self.session.frame(frame, self.now()),
+            Incoming::Pong => self.session.alive(),
+            Incoming::Broken(close) => self.session.close(close),
+            Incoming::End => return Err(Gone::Left),
+        }
+        Ok(())
+    }
+
+    async fn carry_out(&mut self) -> Result<(), Gone> {
+        while let Some(effect) = self.session.next_effect() {
+            match effect {
+                Effect::Send(frame) => self.wire.send(&frame).await?,
+                Effect::Authenticate { id, token } => {
+                    let outcome = self.let_in(&token);
+                    self.session.authenticated(id, outcome);
+                }
+                Effect::Run { line, id, user, work } => {
+                    let gateway = Arc::clone(&self.gateway);
+                    self.rooms.belong_to(user);
+                    self.at_work
+                        .spawn(async move { Finished { line, id, outcome: work::run(&gateway, user, work).await } });
+                }
+                Effect::Open { room, from } => self.rooms.open(room, from),
+                Effect::Forget(room) => self.rooms.forget(room),
+                Effect::Beat => self.beat().await?,
+                Effect::Close(close) => return Err(Gone::Closed(close)),
+            }
+        }
+        Ok(())
+    }
+
+    fn let_in(&mut self, token: &str) -> Result<Identified, NotLetIn> {
+        let caller = self.gateway.identity.verify(token).map_err(NotLetIn::Refused)?;
+        if self.seat.is_none() {
+            self.seat = self.gateway.seats.take(caller.user, self.gateway.config.limits.sockets_per_user);
+        }
+        match self.seat {
+            Some(_) => Ok(Identified { user: caller.user, expires: caller.expires }),
+            None => Err(NotLetIn::Crowded),
+        }
+    }
+
+    async fn stepped(&mut self, room: RoomId, step: Result<Step, Failure>) -> Result<(), Gone> {
+        match self.rooms.stepped(room, step) {
+            Ok(entries) => self.write(&entries).await,
+            Err(failure) => {
+                self.session.ended(room, failure);
+                Ok(())
+            }
+        }
+    }
+
+    /// Writes what the fan-out had for this socket, as far as its rooms are live.
+    async fn deliver(&mut self, waiting: Waiting) -> Result<(), Gone> {
+        let Waiting::Items(items) = waiting else {
+            metrics::counter!("voxlog_sockets_lagging_total").increment(1);
+            self.rooms.overflowed();
+            return self.wire.send(&ServerFrame::Lagging {}).await;
+        };
+        for item in items {
+            match item {
+                Item::Event(entry) => {
+                    if self.rooms.is_live(entry.room) && self.rooms.advance(&entry) {
+                        self.wire.event(&entry).await?;
+                    }
+                }
+                Item::Ended(room) => {
+                    self.rooms.forget(room);
+                    self.session.ended(room, voxlog_core::rejection::Rejection::NotAMember.into());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn write(&mut self, entries: &[Arc<Entry>]) -> Result<(), Gone> {
+        for entry in entries {
+            if self.rooms.advance(entry) {
+                self.wire.event(entry).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Proves to the client that it has everything: the heads are read first, then what waits is written, then they
+    /// are sent.
+    async fn beat(&mut self) -> Result<(), Gone> {
+        let mut heads = self.rooms.live_heads();
+        if !self.rooms.is_stepping()
+            && let Some(waiting) = self.outbox.take().now_or_never()
+        {
+            self.deliver(waiting).await?;
+        }
+        heads.retain(|room, heads| self.rooms.has_written(*room, heads));
+        self.wire.send(&ServerFrame::Heads { rooms: heads }).await?;
+        self.wire.ping().await
+    }
+
+    fn leave(&mut self) {
+        self.draining = true;
+        let spread = rand::random_range(Duration::ZERO..RETURN_WITHIN);
+        self.session.drain(Close::GoingAway, spread, self.now());
+    }
+
+    fn now(&self) -> Now {
+        now(&*self.gateway.clock)
+    }
+}
+
+fn now(clock: &dyn Clock) -> Now {
+    Now { instant: std::time::Instant::now(), time: clock.now() }
+}
+
