@@ -139,11 +139,17 @@ pub enum ReplayFormat {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 The live tables stay in use until the new ones have caught up; the swap is one transaction. What is printed are the digests
-of both at one position of the log: equal when the live ones were right.")]
+of both at one position of the log: equal when the live ones were right. The exit code is 1 when they were not.")]
 pub struct Rebuild {
     /// All read models. They are always made together, so this says what happens anyway.
     #[arg(long)]
     pub all: bool,
+    /// Compare only, and leave the live ones as they are.
+    #[arg(long)]
+    pub check: bool,
+    /// How to write the digests.
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
 }
 
 /// Show how far everything is.

@@ -1,1 +1,7 @@
-fn main() {}
+//! The `voxlog` program; see the library.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    voxlog::main()
+}

@@ -65,7 +65,7 @@ pub struct Opening {
     /// The last seq of each class, at the position of `state`.
     pub heads: Heads,
     /// The room as it is at `heads`.
-    pub state: room::Interior,
+    pub state: room::View,
     /// Where the events begin that follow this frame: after these seqs.
     #[serde(skip)]
     pub from: Heads,

@@ -11,6 +11,7 @@ use serde::Serialize;
 use sqlx::{
     ConnectOptions, Connection, PgPool,
     migrate::{MigrateError, Migrator},
+    postgres::PgPoolOptions,
 };
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -42,6 +43,11 @@ static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 
 /// How long a gateway waits before it tries again to prepare its tables.
 const MIGRATION_RETRY: Duration = Duration::from_secs(1);
+
+/// Signing in is rare beside talking, and hashing passwords bounds it further.
+const CONNECTIONS: u32 = 8;
+/// How long a query waits for a connection. Short: while PostgreSQL is away, who signs in should be told, not kept.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Accounts and tokens. One per gateway, shared by its sockets and its REST.
 #[derive(Debug)]
@@ -91,6 +97,11 @@ pub struct Grant {
 }
 
 impl Identity {
+    /// Connections for identity. None is opened yet: PostgreSQL may start later.
+    pub fn pool(database_url: &str) -> Result<PgPool, sqlx::Error> {
+        PgPoolOptions::new().max_connections(CONNECTIONS).acquire_timeout(ACQUIRE_TIMEOUT).connect_lazy(database_url)
+    }
+
     /// Identity over a pool that need not be connected yet.
     pub fn new(pool: PgPool, config: &Config, clock: Arc<dyn Clock>) -> Result<Self, InvalidKey> {
         Ok(Self {

@@ -62,6 +62,8 @@ pub struct Gateway {
     pub shutdown: CancellationToken,
     /// Everything that must end before the process does.
     pub tasks: TaskTracker,
+    /// The sockets that each user has open here.
+    pub seats: socket::Seats,
 }
 
 /// Why a gateway could not serve.
@@ -97,7 +99,7 @@ pub async fn start(parts: Parts, shutdown: CancellationToken) -> Result<Arc<Gate
     let identity = Arc::new(identity);
     let hub = Hub::start(Arc::clone(&log), read.clone(), Arc::clone(&clock), config.clone(), &tasks, &shutdown).await?;
     tasks.spawn(Arc::clone(&identity).run_outbox(log, shutdown.clone()));
-    Ok(Arc::new(Gateway { hub, identity, read, clock, config, shutdown, tasks }))
+    Ok(Arc::new(Gateway { hub, identity, read, clock, config, shutdown, tasks, seats: socket::Seats::default() }))
 }
 
 fn routes(gateway: Arc<Gateway>) -> Router {

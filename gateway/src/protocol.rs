@@ -16,6 +16,8 @@ pub mod codec;
 mod fields;
 pub(crate) mod reply;
 mod request;
+#[cfg(test)]
+pub(crate) mod tests;
 mod tree;
 
 pub use codec::Encoding;

@@ -11,14 +11,15 @@ use futures_util::FutureExt;
 use tokio::task::{JoinError, JoinSet};
 use voxlog_core::{
     clock::Clock,
-    id::{RoomId, SessionId},
+    id::SessionId,
+    rejection::Rejection,
 };
 
 use crate::{
     Gateway,
     close::Close,
     error::Failure,
-    hub::{Entry, Item, Outbox, Step, Waiting},
+    hub::{Item, Outbox, Waiting},
     protocol::{FrameId, ServerFrame},
     session::{Answer, Effect, Identified, Line, NotLetIn, Now, Session},
 };
@@ -31,7 +32,7 @@ mod work;
 
 pub use seats::Seats;
 
-use rooms::Rooms;
+use rooms::{Rooms, Stepped};
 use seats::Seat;
 use wire::{Gone, Incoming, Wire};
 
@@ -66,7 +67,7 @@ struct Finished {
 enum Event {
     Incoming(Incoming),
     Finished(Result<Finished, JoinError>),
-    Stepped(Result<(RoomId, Result<Step, Failure>), JoinError>),
+    Stepped(Option<Stepped>),
     Waiting(Waiting),
     Tick,
     Shutdown,
@@ -82,12 +83,13 @@ async fn serve(gateway: Arc<Gateway>, wire: Wire, offered: Option<String>) {
     let mut socket = Socket { gateway, session, wire, rooms, outbox, at_work, seat: None, draining: false };
     let Err(gone) = socket.run().await;
     tracing::debug!(?gone, "a socket has ended");
-    if let Gone::Closed(close) = gone {
-        socket.wire.close(close).await;
-    }
+    let Socket { wire, rooms, mut at_work, .. } = socket;
     // Whoever asked for it is gone, but a command that has begun is carried through.
-    socket.at_work.detach_all();
-    socket.rooms.end().await;
+    at_work.detach_all();
+    rooms.end().await;
+    if let Gone::Closed(close) = gone {
+        wire.close(close).await;
+    }
     metrics::gauge!("voxlog_sockets").decrement(1);
 }
 
@@ -95,15 +97,10 @@ impl Socket {
     async fn run(&mut self) -> Result<std::convert::Infallible, Gone> {
         loop {
             self.carry_out().await?;
-            if self.rooms.wants_step() {
-                // A long catch-up of one room must not keep the others waiting.
-                if let Some(waiting) = self.outbox.take().now_or_never() {
-                    self.deliver(waiting).await?;
-                    self.carry_out().await?;
-                }
-                self.rooms.start_step();
+            if let (true, Some(seat)) = (self.rooms.may_step(), &self.seat) {
+                self.rooms.start_step(seat.user());
             }
-            if self.rooms.are_caught_up() {
+            if self.rooms.have_caught_up() {
                 self.wire.send(&ServerFrame::CaughtUp {}).await?;
             }
             self.wire.flush().await?;
@@ -113,11 +110,11 @@ impl Socket {
             match self.next_event().await {
                 Event::Incoming(incoming) => self.take_in(incoming)?,
                 Event::Finished(Ok(Finished { line, id, outcome })) => self.session.completed(line, id, outcome),
-                Event::Stepped(Ok((room, step))) => self.stepped(room, step).await?,
-                Event::Finished(Err(error)) | Event::Stepped(Err(error)) => {
-                    tracing::error!(%error, "a task of a socket failed");
+                Event::Finished(Err(error)) => {
+                    tracing::error!(%error, "a command's task failed");
                     self.session.close(Close::Internal);
                 }
+                Event::Stepped(step) => self.stepped(step).await?,
                 Event::Waiting(waiting) => self.deliver(waiting).await?,
                 Event::Tick => self.session.tick(self.now()),
                 Event::Shutdown => self.leave(),
@@ -131,8 +128,7 @@ impl Socket {
             incoming = self.wire.next() => Event::Incoming(incoming),
             Some(finished) = self.at_work.join_next() => Event::Finished(finished),
             stepped = self.rooms.step() => Event::Stepped(stepped),
-            // While a step is under way its room may become live before this loop knows of it.
-            waiting = self.outbox.take(), if !self.rooms.is_stepping() => Event::Waiting(waiting),
+            waiting = self.outbox.take() => Event::Waiting(waiting),
             () = tokio::time::sleep_until(wake_at.into()) => Event::Tick,
             () = self.gateway.shutdown.cancelled(), if !self.draining => Event::Shutdown,
         }
@@ -158,7 +154,6 @@ impl Socket {
                 }
                 Effect::Run { line, id, user, work } => {
                     let gateway = Arc::clone(&self.gateway);
-                    self.rooms.belong_to(user);
                     self.at_work
                         .spawn(async move { Finished { line, id, outcome: work::run(&gateway, user, work).await } });
                 }
@@ -182,14 +177,17 @@ impl Socket {
         }
     }
 
-    async fn stepped(&mut self, room: RoomId, step: Result<Step, Failure>) -> Result<(), Gone> {
-        match self.rooms.stepped(room, step) {
-            Ok(entries) => self.write(&entries).await,
-            Err(failure) => {
-                self.session.ended(room, failure);
-                Ok(())
+    async fn stepped(&mut self, step: Option<Stepped>) -> Result<(), Gone> {
+        match step.map(|step| self.rooms.stepped(step)) {
+            None => {}
+            Some(Ok(entries)) => {
+                for entry in entries {
+                    self.wire.event(&entry).await?;
+                }
             }
+            Some(Err((room, failure))) => self.session.ended(room, failure),
         }
+        Ok(())
     }
 
     /// Writes what the fan-out had for this socket, as far as its rooms are live.
@@ -202,23 +200,14 @@ impl Socket {
         for item in items {
             match item {
                 Item::Event(entry) => {
-                    if self.rooms.is_live(entry.room) && self.rooms.advance(&entry) {
+                    if self.rooms.admit(&entry) {
                         self.wire.event(&entry).await?;
                     }
                 }
                 Item::Ended(room) => {
                     self.rooms.forget(room);
-                    self.session.ended(room, voxlog_core::rejection::Rejection::NotAMember.into());
+                    self.session.ended(room, Rejection::NotAMember.into());
                 }
-            }
-        }
-        Ok(())
-    }
-
-    async fn write(&mut self, entries: &[Arc<Entry>]) -> Result<(), Gone> {
-        for entry in entries {
-            if self.rooms.advance(entry) {
-                self.wire.event(entry).await?;
             }
         }
         Ok(())
@@ -228,12 +217,10 @@ impl Socket {
     /// are sent.
     async fn beat(&mut self) -> Result<(), Gone> {
         let mut heads = self.rooms.live_heads();
-        if !self.rooms.is_stepping()
-            && let Some(waiting) = self.outbox.take().now_or_never()
-        {
+        if let Some(waiting) = self.outbox.take().now_or_never() {
             self.deliver(waiting).await?;
         }
-        heads.retain(|room, heads| self.rooms.has_written(*room, heads));
+        heads.retain(|room, heads| self.rooms.have_written(*room, heads));
         self.wire.send(&ServerFrame::Heads { rooms: heads }).await?;
         self.wire.ping().await
     }

@@ -23,11 +23,20 @@ const BEHIND: &str = "waits behind an earlier event of the same owner";
 
 /// What came of a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Outcome {
-    /// The checkpoint stands where the batch ends.
-    Done { applied: usize, parked: usize },
+enum Outcome {
+    /// The checkpoint stands where the batch ends; so many events were applied.
+    Done(usize),
     /// Nothing was done: the checkpoint does not stand where the batch begins. Another projector has moved it.
     Moved(Seq),
+}
+
+/// Where the checkpoint stands after records were applied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Reached {
+    /// Where. Before the records only when a rebuild has put other tables in place, which want other records.
+    pub(crate) at: Seq,
+    /// Events applied here, and not by another projector.
+    pub(crate) applied: usize,
 }
 
 /// Why an event can't be applied.
@@ -39,8 +48,26 @@ pub(crate) enum Unfit {
     Chain,
 }
 
-/// Applies `records`, which stand after `from` and not after `to`, and moves the checkpoint from `from` to `to`.
+/// Applies `records`, all that stand after `at` and not after `to`, and moves the checkpoint from `at` to `to`. Other
+/// projectors may be at it too: what they have applied meanwhile is passed over.
 pub(crate) async fn apply(
+    db: &ReadModel,
+    partition: Partition,
+    (mut at, to): (Seq, Seq),
+    mut records: Vec<Stored>,
+) -> Result<Reached, sqlx::Error> {
+    while at < to {
+        records.retain(|record| record.seq > at);
+        match apply_once(db, partition, (at, to), &records).await? {
+            Outcome::Done(applied) => return Ok(Reached { at: to, applied }),
+            Outcome::Moved(moved) if moved < at => return Ok(Reached { at: moved, applied: 0 }),
+            Outcome::Moved(moved) => at = moved,
+        }
+    }
+    Ok(Reached { at, applied: 0 })
+}
+
+async fn apply_once(
     db: &ReadModel,
     partition: Partition,
     (from, to): (Seq, Seq),
@@ -52,14 +79,14 @@ pub(crate) async fn apply(
         return Ok(Outcome::Moved(at.unwrap_or_default()));
     }
     let held = parked::owners(&mut tx, partition).await?;
-    let mut batch = Batch { tx: &mut tx, partition, held, applied: 0, parked: 0 };
+    let mut batch = Batch { tx: &mut tx, partition, held, applied: 0 };
     batch.take(records).await?;
-    let (applied, parked) = (batch.applied, batch.parked);
+    let applied = batch.applied;
     if !checkpoint::save(&mut tx, partition, from, to).await? {
         return Ok(Outcome::Moved(checkpoint::load(&mut tx, partition).await?));
     }
     tx.commit().await?;
-    Ok(Outcome::Done { applied, parked })
+    Ok(Outcome::Done(applied))
 }
 
 /// Reads a record of a chain.
@@ -108,7 +135,6 @@ struct Batch<'a> {
     /// Owners with a parked event, and the first one's seq: what follows of them is parked too.
     held: HashMap<Uuid, Seq>,
     applied: usize,
-    parked: usize,
 }
 
 /// A record with its chain and what it says.
@@ -160,7 +186,6 @@ impl Batch<'_> {
     async fn park(&mut self, record: &Stored, chain: Chain, error: &str) -> Result<(), sqlx::Error> {
         parked::park(self.tx, self.partition, record, chain, error).await?;
         self.held.entry(chain.owner()).or_insert(record.seq);
-        self.parked += 1;
         Ok(())
     }
 }

@@ -20,8 +20,7 @@ use voxlog_core::{
 
 use crate::{
     ReadModel,
-    batch::{self, Outcome},
-    checkpoint, parked,
+    batch, checkpoint, parked,
 };
 
 /// The pauses between attempts: the first, and the longest, with up to half of it off by chance.
@@ -161,17 +160,13 @@ impl Projector {
                 Err(error) => fault = fault.or(Some(error)),
             }
         }
-        while let Some(last) = records.last().map(|record| record.seq).filter(|last| *last > at) {
-            records.retain(|record| record.seq > at);
-            match batch::apply(&self.db, self.partition, (at, last), &records).await? {
-                Outcome::Done { applied, .. } => {
-                    self.count(applied);
-                    at = last;
-                }
-                // Another projector was faster: the feed goes on, and what that one has applied is passed over.
-                Outcome::Moved(to) if to > at => at = to,
-                Outcome::Moved(_) => return Err(Fault::Moved),
+        if let Some(last) = records.last().map(|record| record.seq) {
+            let reached = batch::apply(&self.db, self.partition, (at, last), records).await?;
+            if reached.at < at {
+                return Err(Fault::Moved);
             }
+            self.count(reached.applied);
+            at = reached.at;
         }
         fault.map_or(Ok(at), |error| Err(error.into()))
     }

@@ -46,7 +46,8 @@ pub(crate) async fn migrate(options: &PgConnectOptions, schema: &Schema) -> Resu
     sqlx::query("SELECT pg_advisory_lock($1)").bind(SCHEMA_LOCK).execute(&mut connection).await?;
     let create = format!("CREATE SCHEMA IF NOT EXISTS {}", schema.as_str());
     connection.execute(AssertSqlSafe(create)).await?;
-    MIGRATOR.run(&mut connection).await?;
+    // Unlike `run`, its future can be spawned.
+    MIGRATOR.run_direct(None, &mut connection, false).await?;
     connection.close().await?;
     Ok(())
 }

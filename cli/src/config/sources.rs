@@ -84,6 +84,11 @@ impl Sources {
         self.find(setting).is_some_and(|found| found.source == Source::Environment)
     }
 
+    /// Whether a running `voxlog up` says it.
+    pub fn is_from_instance(&self, setting: &Setting) -> bool {
+        self.find(setting).is_some_and(|found| found.source == Source::Instance)
+    }
+
     /// Whether a private key is the one that a `voxlog up` made, by whatever way it came.
     pub(super) fn is_instance_key(&self, pem: &str) -> bool {
         let own = self.instance.get(settings::JWT_PRIVATE_KEY.name).and_then(|value| keys::private(value).ok());

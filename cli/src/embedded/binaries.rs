@@ -35,24 +35,40 @@ pub fn nats_server() -> Result<PathBuf, EmbeddedError> {
             None => older.push(format!("{} does not run", path.display())),
         }
     }
-    Err(EmbeddedError::NatsMissing { found: found_instead(&older) })
+    Err(EmbeddedError::NatsMissing {
+        found: found_instead(&older),
+    })
 }
 
 /// The programs for a data directory of that major version, else the newest.
 pub(super) fn postgres(wanted_major: Option<u32>) -> Result<PostgresPrograms, EmbeddedError> {
-    let installed: Vec<_> = postgres_folders().iter().filter_map(|folder| programs_in(folder)).collect();
+    let installed: Vec<_> = postgres_folders()
+        .iter()
+        .filter_map(|folder| programs_in(folder))
+        .collect();
     let usable = || installed.iter().filter(|programs| programs.major >= POSTGRES_NEEDED);
     let matching = usable().find(|programs| Some(programs.major) == wanted_major);
-    matching.or_else(|| usable().max_by_key(|programs| programs.major)).cloned().ok_or_else(|| {
-        let older: Vec<_> =
-            installed.iter().map(|found| format!("{} is {}", found.postgres.display(), found.major)).collect();
-        EmbeddedError::PostgresMissing { found: found_instead(&older) }
-    })
+    matching
+        .or_else(|| usable().max_by_key(|programs| programs.major))
+        .cloned()
+        .ok_or_else(|| {
+            let older: Vec<_> = installed
+                .iter()
+                .map(|found| format!("{} is {}", found.postgres.display(), found.major))
+                .collect();
+            EmbeddedError::PostgresMissing {
+                found: found_instead(&older),
+            }
+        })
 }
 
 fn postgres_folders() -> Vec<PathBuf> {
     let on_path = on_path("postgres").filter_map(|program| program.parent().map(Path::to_owned));
-    let debian = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten().map(|entry| entry.path().join("bin"));
+    let debian = fs::read_dir("/usr/lib/postgresql")
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|entry| entry.path().join("bin"));
     let told = Command::new("pg_config").arg("--bindir").output().ok();
     let told = told.map(|answer| PathBuf::from(String::from_utf8_lossy(&answer.stdout).trim()));
     on_path.chain(debian).chain(told).collect()
@@ -61,31 +77,60 @@ fn postgres_folders() -> Vec<PathBuf> {
 fn programs_in(folder: &Path) -> Option<PostgresPrograms> {
     let (initdb, postgres) = (folder.join("initdb"), folder.join("postgres"));
     let [major, ..] = initdb.is_file().then(|| version(&postgres))??;
-    Some(PostgresPrograms { initdb, postgres, major })
+    Some(PostgresPrograms {
+        initdb,
+        postgres,
+        major,
+    })
 }
 
 fn on_path(name: &str) -> impl Iterator<Item = PathBuf> {
-    let folders: Vec<_> = env::var_os("PATH").map(|path| env::split_paths(&path).collect()).unwrap_or_default();
-    folders.into_iter().map(move |folder: PathBuf| folder.join(name)).filter(|path| path.is_file())
+    let folders: Vec<_> = env::var_os("PATH")
+        .map(|path| env::split_paths(&path).collect())
+        .unwrap_or_default();
+    folders
+        .into_iter()
+        .map(move |folder: PathBuf| folder.join(name))
+        .filter(|path| path.is_file())
 }
 
 fn unpacked_tools(name: &str) -> Vec<PathBuf> {
     let here = env::current_dir().unwrap_or_default();
-    here.ancestors().map(|folder| folder.join(".tools").join(name)).filter(|path| path.is_file()).collect()
+    here.ancestors()
+        .map(|folder| folder.join(".tools").join(name))
+        .filter(|path| path.is_file())
+        .collect()
 }
 
 fn version(program: &Path) -> Option<[u32; 3]> {
-    let answer = Command::new(program).arg("--version").output().ok().filter(|answer| answer.status.success())?;
+    let answer = Command::new(program)
+        .arg("--version")
+        .output()
+        .ok()
+        .filter(|answer| answer.status.success())?;
     parse_version(&String::from_utf8_lossy(&answer.stdout))
 }
 
 /// The first word that begins like a version: `nats-server: v2.15.1`, `postgres (PostgreSQL) 15.14 (Debian …)`,
 /// `17beta1`.
 fn parse_version(text: &str) -> Option<[u32; 3]> {
-    let word = text.split_whitespace().map(|word| word.trim_start_matches('v')).find(|word| starts_with_digit(word))?;
-    let number = |part: &str| part.chars().take_while(char::is_ascii_digit).collect::<String>().parse().unwrap_or(0);
+    let word = text
+        .split_whitespace()
+        .map(|word| word.trim_start_matches('v'))
+        .find(|word| starts_with_digit(word))?;
+    let number = |part: &str| {
+        part.chars()
+            .take_while(char::is_ascii_digit)
+            .collect::<String>()
+            .parse()
+            .unwrap_or(0)
+    };
     let mut numbers = word.split('.').map(number);
-    Some([numbers.next()?, numbers.next().unwrap_or(0), numbers.next().unwrap_or(0)])
+    Some([
+        numbers.next()?,
+        numbers.next().unwrap_or(0),
+        numbers.next().unwrap_or(0),
+    ])
 }
 
 fn starts_with_digit(word: &str) -> bool {
@@ -93,7 +138,11 @@ fn starts_with_digit(word: &str) -> bool {
 }
 
 fn found_instead(older: &[String]) -> String {
-    if older.is_empty() { "none was found".to_owned() } else { older.join(", ") }
+    if older.is_empty() {
+        "none was found".to_owned()
+    } else {
+        older.join(", ")
+    }
 }
 
 #[cfg(test)]
@@ -103,7 +152,10 @@ mod tests {
     #[test]
     fn versions_are_read_as_the_servers_print_them() {
         assert_eq!(parse_version("nats-server: v2.15.1\n"), Some([2, 15, 1]));
-        assert_eq!(parse_version("postgres (PostgreSQL) 15.14 (Debian 15.14-0+deb12u1)\n"), Some([15, 14, 0]));
+        assert_eq!(
+            parse_version("postgres (PostgreSQL) 15.14 (Debian 15.14-0+deb12u1)\n"),
+            Some([15, 14, 0])
+        );
         assert_eq!(parse_version("postgres (PostgreSQL) 18beta2\n"), Some([18, 0, 0]));
         assert_eq!(parse_version("nats-server: v2.15.2-RC.1\n"), Some([2, 15, 2]));
         assert_eq!(parse_version("no number here"), None);

@@ -45,7 +45,9 @@ impl Home {
     pub(super) fn secret(&self, name: &str) -> Result<String, EmbeddedError> {
         let path = self.join(name);
         if path.exists() {
-            return fs::read_to_string(&path).map(|secret| secret.trim().to_owned()).map_err(at(&path));
+            return fs::read_to_string(&path)
+                .map(|secret| secret.trim().to_owned())
+                .map_err(at(&path));
         }
         let secret = format!("{:032x}", rand::random::<u128>());
         let unfinished = self.join(&format!("{name}.new"));
@@ -57,7 +59,12 @@ impl Home {
 
 /// Writes a file that only its owner can read.
 pub(super) fn write_private(path: &Path, content: &str) -> Result<(), EmbeddedError> {
-    let mut file =
-        OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path).map_err(at(path))?;
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(path)
+        .map_err(at(path))?;
     file.write_all(content.as_bytes()).map_err(at(path))
 }

@@ -231,7 +231,7 @@ mod tests {
         let log = MemoryLog::with_clock(Partitions::new(1).unwrap(), Duration::from_secs(120), clock.clone());
         let chain = Chain::Room(RoomId::mint(&SystemClock), Class::Msg);
         let record = Record { id: EventId::mint(&SystemClock), chain, payload: "hello".into(), ttl: None };
-        let mut append = async || log.append(record.clone(), Seq::ZERO).await.unwrap();
+        let append = async || log.append(record.clone(), Seq::ZERO).await.unwrap();
         assert_eq!(append().await, Appended { seq: Seq(1), duplicate: false });
         clock.advance(TimeDelta::seconds(119));
         assert_eq!(append().await, Appended { seq: Seq(1), duplicate: true });

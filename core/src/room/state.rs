@@ -62,14 +62,14 @@ pub struct Interior {
     pub bans: HashMap<UserId, Option<Time>>,
 }
 
-/// A room as its members are shown it: the fields of [`Interior`] and whether it is archived.
+/// A room as its members are shown it, at one moment: the fields of [`Interior`] and whether it is archived.
 #[derive(Debug, Clone, Serialize)]
-pub struct View<'a> {
+pub struct View {
     /// Closed for good.
     pub archived: bool,
     /// The rest.
     #[serde(flatten)]
-    pub interior: &'a Interior,
+    pub interior: Interior,
 }
 
 /// A member as other members are shown them.
@@ -92,8 +92,9 @@ impl Room {
     }
 
     /// What members are shown; `None` for a room that never was.
-    pub fn view(&self) -> Option<View<'_>> {
-        self.interior().map(|interior| View {
+    pub fn view(&self) -> Option<View> {
+        let interior = self.interior()?.clone();
+        Some(View {
             archived: !self.is_open(),
             interior,
         })
@@ -122,11 +123,6 @@ impl Room {
 }
 
 impl Interior {
-    /// The members, sorted by id.
-    pub fn members_by_id(&self) -> Vec<MemberView> {
-        list(&self.members)
-    }
-
     /// Whether the user may read but not write at this time.
     pub fn is_muted(&self, user: UserId, at: Time) -> bool {
         holds(self.mutes.get(&user), at)

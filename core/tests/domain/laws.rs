@@ -6,7 +6,7 @@ use voxlog_core::{
     decider::{Asked, Decider},
     message::{self, Message, Scene},
     room::{self, Role, Room},
-    testing::{ANSWER, BOB, ask, assert_repetition_adds_nothing},
+    testing::{ANSWER, BOB, NOON, ask, assert_repetition_adds_nothing},
 };
 
 use crate::arbitrary;
@@ -42,7 +42,7 @@ fn lived_in(history: &[(Asked, room::Command)]) -> Room {
 }
 
 fn history(steps: usize) -> impl Strategy<Value = Vec<(Asked, room::Command)>> {
-    let begin = arbitrary::asked().prop_map(|asked| vec![(asked, arbitrary::a_small_room())]);
+    let begin = arbitrary::person().prop_map(|by| vec![(Asked { by, at: NOON }, arbitrary::a_small_room())]);
     let then = vec((arbitrary::asked(), arbitrary::room_command()), 0..steps);
     (begin, then).prop_map(|(begin, then)| begin.into_iter().chain(then).collect())
 }

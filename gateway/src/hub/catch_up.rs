@@ -11,7 +11,7 @@ use voxlog_core::{
     log::Stored,
     position::{Chain, Class, Cursor, Heads, Seq},
     rejection::Rejection,
-    room::Interior,
+    room::{Room, View},
 };
 
 use super::{Entry, Hub, Opening, Outbox, Step};
@@ -35,14 +35,14 @@ impl Hub {
         };
         let mut rooms = self.lane(room).lock();
         let open = rooms.open(room).ok_or_else(gone)?;
-        let state = readable(&open.state, user)?.clone();
+        let state = readable(&open.state, user)?;
         let heads = open.heads;
         let (from, reason) = match cursor {
             None => (heads, None),
             Some(_) if ahead => (heads, Some("cursor_ahead")),
             Some(cursor) => {
                 let from = starting_at(cursor, heads);
-                let forgotten = !state.settings.record_messages && !open.ring.covers(&from);
+                let forgotten = !state.interior.settings.record_messages && !open.ring.covers(&from);
                 if forgotten { (heads, Some("not_recorded")) } else { (from, None) }
             }
         };
@@ -63,7 +63,7 @@ impl Hub {
         let heads = {
             let mut rooms = self.lane(room).lock();
             let open = rooms.open(room).ok_or_else(gone)?;
-            readable(&open.state, user)?;
+            check_may_read(&open.state, user)?;
             if Class::ALL.into_iter().all(|class| cursor.of(class) >= open.heads.of(class)) {
                 open.attach(user, outbox);
                 return Ok(Step::Live);
@@ -99,7 +99,7 @@ impl Hub {
         let head = {
             let mut rooms = self.lane(room).lock();
             let open = rooms.open(room).ok_or_else(gone)?;
-            readable(&open.state, user)?;
+            check_may_read(&open.state, user)?;
             open.heads.of(class)
         };
         let chain = Chain::Room(room, class);
@@ -174,9 +174,18 @@ fn gone() -> Failure {
     Failure::unavailable("the room was closed meanwhile, try again")
 }
 
-fn readable(state: &voxlog_core::room::Room, user: UserId) -> Result<&Interior, Failure> {
-    let interior = state.interior().ok_or(Rejection::NotFound("room"))?;
-    if state.may_read(user) { Ok(interior) } else { Err(Rejection::NotAMember.into()) }
+/// The room as its members see it, if the user is one.
+fn readable(state: &Room, user: UserId) -> Result<View, Failure> {
+    check_may_read(state, user)?;
+    Ok(state.view().ok_or(Rejection::NotFound("room"))?)
+}
+
+fn check_may_read(state: &Room, user: UserId) -> Result<(), Rejection> {
+    match state.interior() {
+        None => Err(Rejection::NotFound("room")),
+        Some(_) if state.may_read(user) => Ok(()),
+        Some(_) => Err(Rejection::NotAMember),
+    }
 }
 
 /// A class of which the client holds nothing begins at its end: the state in `subscribed` stands for what was before.

@@ -5,7 +5,10 @@
 
 use std::{collections::HashMap, fmt};
 
-use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
+use aws_lc_rs::{
+    encoding::{AsDer, PublicKeyX509Der},
+    signature::{Ed25519KeyPair, KeyPair},
+};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use jsonwebtoken::{
     Algorithm, DecodingKey, EncodingKey,
@@ -91,6 +94,14 @@ pub fn generate_pem() -> String {
     pem("PRIVATE KEY", document.as_ref())
 }
 
+/// The public half of a private key as SPKI PEM: what the next installation takes as a former key.
+pub fn public_pem(private_pem: &str) -> Result<String, InvalidKey> {
+    let key = EncodingKey::from_ed_pem(private_pem.as_bytes()).map_err(|_| InvalidKey::Private)?;
+    let pair = Ed25519KeyPair::from_pkcs8(key.as_bytes()).map_err(|_| InvalidKey::Private)?;
+    let der: PublicKeyX509Der<'_> = pair.public_key().as_der().map_err(|_| InvalidKey::Private)?;
+    Ok(pem("PUBLIC KEY", der.as_ref()))
+}
+
 /// RFC 7468: base64 in lines of 64.
 fn pem(label: &str, der: &[u8]) -> String {
     let text = BASE64_STANDARD.encode(der);
@@ -100,18 +111,8 @@ fn pem(label: &str, der: &[u8]) -> String {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
-    use aws_lc_rs::encoding::{AsDer, PublicKeyX509Der};
-
+mod tests {
     use super::*;
-
-    /// The public half of a private key, as an operator hands it to the next installation.
-    pub(in crate::identity) fn public_pem(private_pem: &str) -> String {
-        let key = EncodingKey::from_ed_pem(private_pem.as_bytes()).unwrap();
-        let pair = Ed25519KeyPair::from_pkcs8(key.as_bytes()).unwrap();
-        let der: PublicKeyX509Der<'_> = pair.public_key().as_der().unwrap();
-        pem("PUBLIC KEY", der.as_ref())
-    }
 
     #[test]
     fn a_made_key_signs_and_is_published_under_its_thumbprint() {
@@ -132,7 +133,7 @@ pub(super) mod tests {
     #[test]
     fn former_keys_are_published_too_and_once() {
         let (old, new) = (generate_pem(), generate_pem());
-        let keys = Keys::new(&new, &[public_pem(&old), public_pem(&new)]).unwrap();
+        let keys = Keys::new(&new, &[public_pem(&old).unwrap(), public_pem(&new).unwrap()]).unwrap();
         assert_eq!(keys.published().keys.len(), 2);
     }
 
@@ -140,7 +141,7 @@ pub(super) mod tests {
     fn what_is_no_key_is_refused_by_its_place() {
         assert_eq!(Keys::new("x", &[]).unwrap_err(), InvalidKey::Private);
         let good = generate_pem();
-        let public = public_pem(&good);
+        let public = public_pem(&good).unwrap();
         assert_eq!(Keys::new(&public, &[]).unwrap_err(), InvalidKey::Private);
         assert_eq!(Keys::new(&good, &[public, "x".to_owned()]).unwrap_err(), InvalidKey::Public(2));
     }

@@ -83,7 +83,7 @@ mod tests {
     use serde_json::{Value, json};
     use voxlog_core::clock::{Clock, ManualClock, SystemClock};
 
-    use super::super::keys::{generate_pem, tests::public_pem};
+    use super::super::keys::{generate_pem, public_pem};
     use super::*;
 
     const TTL: Duration = Duration::from_mins(15);
@@ -152,7 +152,7 @@ mod tests {
         let (former, mut world) = (world(), world());
         let token = former.token();
         refused(&world.verify(&token));
-        world.keys = Keys::new(&world.pem, &[public_pem(&former.pem)]).unwrap();
+        world.keys = Keys::new(&world.pem, &[public_pem(&former.pem).unwrap()]).unwrap();
         assert_eq!(world.verify(&token).map(|caller| caller.user), Ok(former.user));
     }
 
@@ -163,7 +163,7 @@ mod tests {
         let none = format!("{}.{}.", part(&json!({"alg": "none", "kid": kid})), part(&world.claims()));
         refused(&world.verify(&none));
         // The public key as a shared secret: what a verifier that trusts the header would take.
-        let public = public_pem(&world.pem);
+        let public = public_pem(&world.pem).unwrap();
         let der = Keys::new(&world.pem, &[]).unwrap().verifying(kid).unwrap().try_get_as_bytes().unwrap().to_vec();
         for secret in [public.as_bytes(), der.as_slice()] {
             let header = Header { kid: Some(kid.clone()), ..Header::new(Algorithm::HS256) };

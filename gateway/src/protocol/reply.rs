@@ -8,7 +8,7 @@ use voxlog_core::{
     clock::Time,
     id::{MessageId, RoomId, SessionId, UserId},
     position::{Class, Heads, Seq},
-    room::Interior,
+    room::View,
 };
 
 use super::{BadFrame, FrameId, codec};
@@ -50,7 +50,7 @@ pub enum ServerFrame {
         /// The last seq of each class at `state`.
         heads: Heads,
         /// The room as it is at `heads`.
-        state: Box<Interior>,
+        state: Box<View>,
     },
     /// A command was carried out, or its wish was true already.
     Ack(Ack),

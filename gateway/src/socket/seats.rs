@@ -34,6 +34,12 @@ impl Seats {
     }
 }
 
+impl Seat {
+    pub(super) const fn user(&self) -> UserId {
+        self.user
+    }
+}
+
 impl Drop for Seat {
     fn drop(&mut self) {
         let mut taken = self.seats.lock();

@@ -3,15 +3,14 @@
 use voxlog_core::{
     id::{MessageId, RoomId, UserId},
     message::{self, Draft},
-    room,
 };
-use voxlog_projections::rooms::room_by_code;
 
 use crate::{
     Gateway,
-    error::{Code, Failure},
+    error::Failure,
     hub::Done,
-    protocol::{Command, NewRoom, Posting},
+    protocol::{Command, Posting},
+    rest::room_code,
     session::{Answer, Work},
 };
 
@@ -35,27 +34,12 @@ pub(super) async fn run(gateway: &Gateway, user: UserId, work: Work) -> Result<A
 async fn carry_out(gateway: &Gateway, user: UserId, command: Command) -> Result<Done, Failure> {
     let hub = &gateway.hub;
     match command {
-        Command::CreateRoom(NewRoom { name, description, max_users, settings }) => {
-            let code = room::code(&mut rand::random::<u8>);
-            hub.create_room(user, room::Command::Create { name, description, code, max_users, settings }).await
-        }
-        Command::JoinByCode(code) => {
-            let room = resolve(gateway, &code).await?;
-            hub.room_command(user, room, room::Command::Join { code: Some(code) }).await
-        }
+        Command::CreateRoom(room) => room_code::open_room(gateway, user, room).await.map(|(done, _code)| done),
+        Command::JoinByCode(code) => room_code::join(gateway, user, &code).await,
         Command::Room(room, command) => hub.room_command(user, room, command).await,
         Command::Message(room, message, command) => hub.message_command(user, room, message, command).await,
         Command::Post(..) => Err(Failure::internal(&"a post was taken for another command")),
     }
-}
-
-/// The room that a code belongs to. This alone needs PostgreSQL: the log knows rooms by their ids.
-async fn resolve(gateway: &Gateway, code: &str) -> Result<RoomId, Failure> {
-    let found = room_by_code(&gateway.read, &room::normalize_code(code)).await.map_err(|error| {
-        tracing::warn!(%error, "a code could not be looked up");
-        Failure::unavailable("codes can't be looked up just now")
-    })?;
-    found.map(|room| room.id).ok_or_else(|| Failure::new(Code::NotFound, "there is no room with this code"))
 }
 
 async fn post(gateway: &Gateway, user: UserId, room: RoomId, posting: Posting) -> Result<Answer, Failure> {

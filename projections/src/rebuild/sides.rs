@@ -12,8 +12,7 @@ use voxlog_core::{
 use super::{Progress, RebuildError};
 use crate::{
     ReadModel,
-    batch::{self, Outcome},
-    checkpoint,
+    batch, checkpoint,
 };
 
 /// The most records in one transaction: nobody reads these tables yet, so there is only memory to be spared.
@@ -89,7 +88,7 @@ impl Sides<'_> {
             at = self.follow(db, partition, at, until).await?;
             silences = if at == before { silences + 1 } else { 0 };
             if silences == 2 {
-                at = apply(db, partition, (at, until), &[]).await?;
+                at = batch::apply(db, partition, (at, until), Vec::new()).await?.at;
             }
             self.log.tail(partition).await?;
         }
@@ -110,26 +109,10 @@ impl Sides<'_> {
             let chunk = chunk.ok_or(RebuildError::Ended(partition))?;
             let mut records = chunk.into_iter().collect::<Result<Vec<Stored>, _>>()?;
             let Some(last) = records.last().map(|record| record.seq.min(until)) else { continue };
-            records.retain(|record| record.seq > at && record.seq <= until);
-            if last > at {
-                at = apply(db, partition, (at, last), &records).await?;
-                (self.progress)(Progress { partition, at, tail: until });
-            }
+            records.retain(|record| record.seq <= until);
+            at = batch::apply(db, partition, (at, last), records).await?.at;
+            (self.progress)(Progress { partition, at, tail: until });
         }
         Ok(at)
-    }
-}
-
-/// Applies and answers where the checkpoint is then. Where somebody else has moved it, it answers that, and the records
-/// beyond come again.
-async fn apply(
-    db: &ReadModel,
-    partition: Partition,
-    (from, to): (Seq, Seq),
-    records: &[Stored],
-) -> Result<Seq, sqlx::Error> {
-    match batch::apply(db, partition, (from, to), records).await? {
-        Outcome::Done { .. } => Ok(to),
-        Outcome::Moved(at) => Ok(at),
     }
 }

@@ -1,0 +1,135 @@
+//! The log's servers and streams.
+
+use std::time::Duration;
+
+use async_nats::{
+    Client,
+    jetstream::{
+        self,
+        stream::{Info, StorageType},
+    },
+};
+use tokio::time::timeout;
+use voxlog_core::log::connect;
+
+use super::{Check, clocks};
+use crate::config::LogSettings;
+
+/// The first version whose guards and batches hold what the log promises.
+const OLDEST: [u32; 3] = [2, 15, 1];
+
+const PATIENCE: Duration = Duration::from_secs(5);
+
+pub(super) async fn examine(settings: &LogSettings, embedded: bool) -> Vec<Check> {
+    let client = match reach(settings).await {
+        Ok(client) => client,
+        Err(problem) => {
+            return vec![Check::fail("nats-server", problem, "start it, or correct NATS_URL and NATS_CREDS")];
+        }
+    };
+    let mut checks = vec![version(&client)];
+    let context = jetstream::new(client.clone());
+    if let Err(error) = context.query_account().await {
+        let remedy = "start nats-server with -js, or enable JetStream for the account";
+        checks.push(Check::fail("JetStream", error.to_string(), remedy));
+        return checks;
+    }
+    checks.push(Check::ok("JetStream", "on"));
+    let infos = infos(&context, settings).await;
+    checks.extend(streams(settings, &infos));
+    checks.push(sync(embedded));
+    if !infos.is_empty() {
+        checks.push(clocks::nats(&client, settings).await);
+    }
+    checks
+}
+
+async fn reach(settings: &LogSettings) -> Result<Client, String> {
+    let options = connect::options("voxlog doctor", settings.credentials.as_deref()).await;
+    let servers: Vec<&str> = settings.url.split(',').map(str::trim).filter(|server| !server.is_empty()).collect();
+    let connecting = options.map_err(|error| error.to_string())?.max_reconnects(1).connect(servers.as_slice());
+    match timeout(PATIENCE, connecting).await {
+        Ok(outcome) => outcome.map_err(|error| error.to_string()),
+        Err(_) => Err(format!("no answer within {} s", PATIENCE.as_secs())),
+    }
+}
+
+fn version(client: &Client) -> Check {
+    let found = client.server_info().version;
+    let mut numbers = found.split(['.', '-']).map(|part| part.parse().unwrap_or(0));
+    let mut number = || numbers.next().unwrap_or(0);
+    if [number(), number(), number()] >= OLDEST {
+        Check::ok("nats-server", format!("version {found}"))
+    } else {
+        Check::fail("nats-server", format!("version {found}"), "install 2.15.1 or newer")
+    }
+}
+
+async fn infos(context: &jetstream::Context, settings: &LogSettings) -> Vec<Info> {
+    let mut infos = Vec::new();
+    for partition in settings.partitions.all() {
+        if let Ok(stream) = context.get_stream(settings.namespace.log_stream(partition)).await {
+            infos.push(stream.cached_info().clone());
+        }
+    }
+    infos
+}
+
+fn streams(settings: &LogSettings, infos: &[Info]) -> Vec<Check> {
+    let wanted = usize::from(settings.partitions.count());
+    let mut checks = Vec::new();
+    match infos.len() {
+        0 => checks.push(Check::warn("streams", "none yet", "the first `voxlog serve` makes them")),
+        found if found < wanted => {
+            let remedy = "look at VOXLOG_PARTITIONS and VOXLOG_NAMESPACE: a log that has lost streams has lost events";
+            checks.push(Check::fail("streams", format!("{found} of {wanted}"), remedy));
+        }
+        found => checks.push(Check::ok("streams", format!("{found} of {wanted}"))),
+    }
+    for info in infos {
+        checks.extend(shape(info));
+        checks.extend(copies(info, settings.replicas));
+    }
+    checks
+}
+
+/// What would break a promise of the log.
+fn shape(info: &Info) -> Option<Check> {
+    let config = &info.config;
+    let odd = [
+        (config.storage != StorageType::File, "is not kept in files"),
+        (!config.allow_direct, "does not allow direct gets"),
+        (!config.allow_atomic_publish, "does not allow atomic batches"),
+        (!config.allow_message_ttl, "does not allow times to live"),
+        (config.persist_mode.is_some(), "acknowledges before it has written"),
+        (config.sealed, "is sealed"),
+    ];
+    let odd: Vec<_> = odd.into_iter().filter_map(|(is, what)| is.then_some(what)).collect();
+    let remedy = "`nats stream edit` it as nats/README.md says";
+    (!odd.is_empty()).then(|| Check::fail("streams", format!("{} {}", config.name, odd.join(", ")), remedy))
+}
+
+fn copies(info: &Info, wanted: u8) -> Option<Check> {
+    let (name, found) = (&info.config.name, info.config.num_replicas);
+    if found != usize::from(wanted) {
+        let remedy = format!("set VOXLOG_REPLICAS={found}, or `nats stream edit {name} --replicas {wanted}`");
+        return Some(Check::fail("replicas", format!("{name} has {found}, not {wanted}"), remedy));
+    }
+    let cluster = info.cluster.as_ref().filter(|_| found > 1)?;
+    if cluster.leader.is_none() {
+        return Some(Check::fail("replicas", format!("{name} has no leader"), "start the servers that are missing"));
+    }
+    let behind: Vec<_> = cluster.replicas.iter().filter(|peer| peer.offline || !peer.current).map(|peer| &*peer.name).collect();
+    let remedy = "look at these servers: the log loses its leader with one more";
+    (!behind.is_empty()).then(|| Check::warn("replicas", format!("{name} is behind on {}", behind.join(", ")), remedy))
+}
+
+/// A client can't ask a server how it syncs: only what we started ourselves is known.
+fn sync(embedded: bool) -> Check {
+    if embedded {
+        let found = "lazy: what is acknowledged survives a killed process, but not a power loss";
+        return Check::warn("fsync", found, "use a server with sync_interval: always where that matters");
+    }
+    let found = "can't be asked from here";
+    Check::warn("fsync", found, "see that the servers' configs say jetstream { sync_interval: always }, as those in nats/ do")
+}

@@ -1,0 +1,76 @@
+//! What `voxlog up` prints when everything runs: where it is, a token, and four lines to paste.
+
+use std::{env, net::SocketAddr, path::Path};
+
+use super::demo::Shown;
+
+/// The text. Its lines work as they stand, from any directory, as long as this instance runs.
+pub(super) fn text(
+    shown: &Shown,
+    address: SocketAddr,
+    nats_url: &str,
+    nats_is_foreign: bool,
+    data_dir: &Path,
+) -> anyhow::Result<String> {
+    let http = format!("http://{address}");
+    let mut text = format!(
+        "\nVoxlog is up. Ctrl-C stops it.\n\n  \
+         API        {http}/api/v1\n  \
+         WebSocket  ws://{address}/ws\n  \
+         health     {http}/health\n  \
+         metrics    {http}/metrics\n"
+    );
+    let Some(person) = &shown.person else {
+        let body = r#"{"username":"ada","email":"ada@example.org","password":"a long enough secret"}"#;
+        text += &format!(
+            "\nNobody is here yet. Make an account:\n\n  curl -X POST {http}/api/v1/auth/register \
+             -H 'Content-Type: application/json' -d '{body}'\n"
+        );
+        return Ok(text);
+    };
+    if let Some(password) = &shown.password {
+        text += &format!("\nThe demo's people are {}; their password is {password}\n", shown.people.join(", "));
+    }
+    text += &format!("A token for {}, good for a day:\n\n{}\n", person.name, person.token);
+    let room = person.room;
+    let voxlog = quoted(&env::current_exe()?.to_string_lossy());
+    // An address of the environment's own may hold a password, which does not belong on a screen.
+    let nats = if nats_is_foreign { "\"$NATS_URL\"".to_owned() } else { nats_url.to_owned() };
+    let token = &person.token;
+    text += &format!(
+        r#"
+Listen to a room (Node.js brings npx):
+  npx -y wscat -c ws://{address}/ws -w-1 -x '{{"op":"hello","id":"1","token":"{token}"}}' -x '{{"op":"subscribe","id":"2","room":"{room}"}}'
+
+Say something in it:
+  curl -X POST {http}/api/v1/messages -H 'Authorization: Bearer {token}' -H 'Content-Type: application/json' -d '{{"roomId":"{room}","content":"Hello from a terminal"}}'
+
+Get every committed event as it happens (the nats program: https://github.com/nats-io/natscli):
+  nats --server {nats} sub '{namespace}.live.room.>'
+
+Read the room again from the log:
+  {voxlog} --data-dir {data_dir} replay --room {room}
+"#,
+        namespace = person.namespace,
+        data_dir = quoted(&data_dir.to_string_lossy()),
+    );
+    Ok(text)
+}
+
+/// A word for a shell.
+fn quoted(text: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-+:@%".contains(&byte);
+    if !text.is_empty() && text.bytes().all(plain) { text.to_owned() } else { format!("'{}'", text.replace('\'', r"'\''")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_means_itself_in_a_shell() {
+        assert_eq!(quoted("/home/ada/.voxlog"), "/home/ada/.voxlog");
+        assert_eq!(quoted("/my dir"), "'/my dir'");
+        assert_eq!(quoted("it's"), r"'it'\''s'");
+    }
+}

@@ -1,0 +1,156 @@
+//! The frames as they are written down, one of each.
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use voxlog_core::{
+    id::{RoomId, SessionId},
+    position::{Class, Heads, Seq},
+};
+
+use super::*;
+use crate::{close::Close, config::Limits, error::Failure, hub::Entry};
+
+/// Every op of this version.
+pub(super) const OPS: [&str; 24] = [
+    "hello", "subscribe", "unsubscribe", "history", "ping", "room.create", "room.update", "room.archive", "room.join",
+    "room.leave", "room.kick", "room.ban", "room.unban", "room.mute", "room.unmute", "room.role", "message.send",
+    "message.edit", "message.delete", "message.pin", "message.unpin", "reaction.add", "reaction.remove", "read.mark",
+];
+
+/// Every field of any op.
+pub(super) const FIELDS: [&str; 26] = [
+    "token", "presence", "room", "cursor", "class", "after", "before", "limit", "name", "description", "maxUsers",
+    "settings", "code", "userId", "reason", "until", "role", "content", "type", "replyTo", "threadRoot", "attachments",
+    "messageId", "emoji", "op", "id",
+];
+
+const ROOM: &str = "01890a5d-ac96-774b-bcce-b302099a8057";
+const BOB: &str = "0190b36c-7f5f-7c0a-8d2b-3f6a5e4d3c2b";
+const MESSAGE: &str = "0192f2a0-0000-7000-8000-000000000001";
+
+/// A frame of every op, with all its fields.
+pub(super) fn client_frames() -> Vec<Value> {
+    let (room, user, message) = (ROOM, BOB, MESSAGE);
+    let until = "2027-01-01T00:00:00Z";
+    vec![
+        json!({"id": 1, "op": "hello", "token": "t", "presence": "online"}),
+        json!({"id": "s", "op": "subscribe", "room": room, "cursor": {"ctl": 1, "msg": 2}}),
+        json!({"id": "s", "op": "subscribe", "room": room}),
+        json!({"id": -4, "op": "unsubscribe", "room": room}),
+        json!({"id": 5, "op": "room.create", "name": "n", "description": "d", "maxUsers": 9,
+            "settings": {"isPublic": true, "slowModeS": 3}}),
+        json!({"id": 5, "op": "room.create", "name": "n"}),
+        json!({"id": 6, "op": "room.update", "room": room, "name": "n"}),
+        json!({"id": 7, "op": "room.archive", "room": room}),
+        json!({"id": 8, "op": "room.join", "code": "ABC"}),
+        json!({"id": 8, "op": "room.join", "room": room}),
+        json!({"id": 8, "op": "room.join", "room": room, "code": "ABC"}),
+        json!({"id": 9, "op": "room.leave", "room": room}),
+        json!({"id": 10, "op": "room.kick", "room": room, "userId": user, "reason": "r"}),
+        json!({"id": 11, "op": "room.ban", "room": room, "userId": user, "until": until, "reason": "r"}),
+        json!({"id": 12, "op": "room.unban", "room": room, "userId": user}),
+        json!({"id": 13, "op": "room.mute", "room": room, "userId": user, "until": null}),
+        json!({"id": 14, "op": "room.unmute", "room": room, "userId": user}),
+        json!({"id": 15, "op": "room.role", "room": room, "userId": user, "role": "admin"}),
+        json!({"id": 16, "op": "message.send", "room": room, "content": "hi", "type": "voice_note",
+            "replyTo": message, "threadRoot": message, "attachments": [], "messageId": message}),
+        json!({"id": 16, "op": "message.send", "room": room, "content": "hi"}),
+        json!({"id": 17, "op": "message.edit", "room": room, "messageId": message, "content": "ho"}),
+        json!({"id": 18, "op": "message.delete", "room": room, "messageId": message}),
+        json!({"id": 19, "op": "message.pin", "room": room, "messageId": message}),
+        json!({"id": 20, "op": "message.unpin", "room": room, "messageId": message}),
+        json!({"id": 21, "op": "reaction.add", "room": room, "messageId": message, "emoji": "👍"}),
+        json!({"id": 22, "op": "reaction.remove", "room": room, "messageId": message, "emoji": "👍"}),
+        json!({"id": 23, "op": "history", "room": room, "class": "msg", "before": 9, "limit": 20}),
+        json!({"id": 23, "op": "history", "room": room, "class": "ctl", "after": 9}),
+        json!({"id": 24, "op": "ping"}),
+    ]
+}
+
+/// An event as the log has it, with what a shortened decoder would spoil: blanks, escapes, big numbers, no order.
+pub(super) fn entry() -> Arc<Entry> {
+    let stored = br#"{"type":"voxlog.message.posted.v1", "data":{"z":1,"a":"\u00e9\n","n":9007199254740993,"f":0.1}}"#;
+    Entry::new(ROOM.parse().unwrap(), Class::Msg, Seq(42), Seq(40), Bytes::from_static(stored))
+}
+
+/// A frame of every kind that a client is sent.
+pub(super) fn server_frames() -> Vec<ServerFrame> {
+    let room: RoomId = ROOM.parse().unwrap();
+    let heads = Heads { ctl: Seq(1), msg: Seq(42), call: Seq::ZERO };
+    let ack = |ack: Ack| ServerFrame::Ack(ack);
+    let plain = Ack { id: text("a"), room, seq: Some(Seq(42)), message_id: None, time: None, duplicate: false };
+    let session: SessionId = BOB.parse().unwrap();
+    let time = Some("2026-11-20T12:00:00.123Z".parse().unwrap());
+    let too_fast = Failure { retry_after: Some(Duration::from_micros(1500)), ..Failure::new(Code::RateLimited, "slow") };
+    vec![
+        ServerFrame::Welcome {
+            id: FrameId::Number(1),
+            session,
+            user: BOB.parse().unwrap(),
+            heartbeat_ms: 20_000,
+            limits: Limits::default(),
+        },
+        ServerFrame::Subscribed {
+            id: text("s"),
+            room,
+            recovered: false,
+            reason: Some("cursor_ahead"),
+            heads,
+            state: Box::new(interior()),
+        },
+        ack(plain.clone()),
+        ack(Ack { seq: None, ..plain.clone() }),
+        ack(Ack { message_id: Some(MESSAGE.parse().unwrap()), time, duplicate: true, ..plain }),
+        ServerFrame::refused(Some(FrameId::Negative(-4)), Failure::invalid("room", "is missing")),
+        ServerFrame::refused(None, too_fast),
+        ServerFrame::ended(room, Failure::new(Code::NotAMember, "you are not a member of this room")),
+        ServerFrame::Page { id: text("h"), room, class: Class::Msg, events: vec![entry()], has_more: true },
+        ServerFrame::Pong { id: text("p") },
+        ServerFrame::Heads { rooms: [(room, heads)].into() },
+        ServerFrame::Lagging {},
+        ServerFrame::CaughtUp {},
+        ServerFrame::closing(Close::GoingAway, Duration::from_millis(1234)),
+    ]
+}
+
+/// A room as the fold of its beginning.
+pub(crate) fn interior() -> voxlog_core::room::Interior {
+    use voxlog_core::{
+        decider::Decider,
+        room::{Event, Room, Settings},
+    };
+    let mut room = Room::default();
+    room.evolve(&Event::Created {
+        name: "Lobby".to_owned(),
+        description: String::new(),
+        code: "ABC".to_owned(),
+        owner_id: BOB.parse().unwrap(),
+        max_users: 10,
+        settings: Settings::default(),
+    });
+    room.interior().expect("it was created").clone()
+}
+
+#[test]
+fn every_frame_for_a_client_is_written_like_this() {
+    let frames: Vec<_> = server_frames().iter().map(|frame| serde_json::to_string(frame).unwrap()).collect();
+    insta::assert_snapshot!(frames.join("\n"));
+}
+
+#[test]
+fn every_frame_of_a_client_is_read_like_this() {
+    let lines = client_frames().into_iter().map(|frame| {
+        let read = read(&frame).unwrap_or_else(|bad| panic!("{frame}: {bad:?}"));
+        format!("{frame}\n    {:?}", read.request)
+    });
+    insta::assert_snapshot!(lines.collect::<Vec<_>>().join("\n"));
+}
+
+#[test]
+fn an_event_goes_out_with_its_stored_bytes() {
+    let entry = entry();
+    let stored = std::str::from_utf8(&entry.event).unwrap();
+    let head = format!(r#"{{"op":"event","room":"{ROOM}","class":"msg","seq":42,"prev":40,"event":"#);
+    assert_eq!(entry.json().as_str(), format!("{head}{stored}}}"));
+}

@@ -1,0 +1,92 @@
+//! Who is let in.
+
+use super::*;
+
+#[test]
+fn a_token_that_verifies_opens_the_session() {
+    let mut trial = Trial::new();
+    trial.says(json!({"id": "h", "op": "hello", "token": "t"}));
+    assert_eq!(trial.wanted(), [Wanted::Authenticate("t".to_owned())]);
+    trial.session.authenticated(FrameId::Text("h".to_owned()), Ok(trial.bob_until(900)));
+    let Some(Wanted::Frame(welcome)) = trial.wanted().pop() else { panic!("no welcome") };
+    assert_eq!((&welcome["op"], &welcome["id"], &welcome["user"]), (&json!("welcome"), &json!("h"), &json!(LOBBY)));
+    assert_eq!(welcome["limits"]["frameBytes"], 65_536);
+}
+
+#[test]
+fn the_token_of_the_upgrade_serves_a_hello_without_one() {
+    let mut trial = Trial::with(Config::with_key(""), Some("offered".to_owned()));
+    trial.says(json!({"id": 1, "op": "hello"}));
+    assert_eq!(trial.wanted(), [Wanted::Authenticate("offered".to_owned())]);
+}
+
+#[test]
+fn a_hello_with_no_token_at_all_is_refused_and_may_be_repeated() {
+    let mut trial = Trial::new();
+    trial.says(json!({"id": 1, "op": "hello"}));
+    assert_eq!(trial.errors(), ["unauthenticated"]);
+    trial.says(json!({"id": 2, "op": "hello", "token": "t"}));
+    assert_eq!(trial.wanted(), [Wanted::Authenticate("t".to_owned())]);
+    let refusal = Failure::new(Code::Unauthenticated, "no");
+    trial.session.authenticated(number(2), Err(NotLetIn::Refused(refusal)));
+    assert_eq!(trial.errors(), ["unauthenticated"]);
+}
+
+#[test]
+fn anything_before_hello_ends_the_session() {
+    let mut trial = Trial::new();
+    trial.says(leave(1, LOBBY));
+    let wanted = trial.wanted();
+    assert!(matches!(&wanted[0], Wanted::Frame(frame) if frame["code"] == "unauthenticated" && frame["id"] == 1));
+    assert_eq!(wanted[1..], [Wanted::Close(Close::MissedHello)]);
+    trial.says(json!({"id": 2, "op": "hello", "token": "t"}));
+    assert_eq!(trial.wanted(), [], "nothing follows a close");
+}
+
+#[test]
+fn a_hello_that_does_not_come_in_time_ends_the_session() {
+    let mut trial = Trial::new();
+    assert_eq!(trial.session.wake_at(trial.now), Some(trial.now.instant + HELLO_WITHIN));
+    trial.passes(HELLO_WITHIN - Duration::from_millis(1));
+    trial.session.frame(Encoding::Json.read_text("{"), trial.now);
+    assert_eq!(trial.errors(), ["invalid"], "a broken frame is answered, and does not buy time");
+    trial.passes(Duration::from_millis(1));
+    assert_eq!(trial.wanted(), [Wanted::Close(Close::MissedHello)]);
+}
+
+#[test]
+fn a_user_with_too_many_sockets_is_told_and_closed() {
+    let mut trial = Trial::new();
+    trial.says(json!({"id": 1, "op": "hello", "token": "t"}));
+    trial.wanted();
+    trial.session.authenticated(number(1), Err(NotLetIn::Crowded));
+    let wanted = trial.wanted();
+    assert!(matches!(&wanted[0], Wanted::Frame(frame) if frame["code"] == "rate_limited"));
+    assert_eq!(wanted[1..], [Wanted::Close(Close::TooManySockets)]);
+}
+
+#[test]
+fn a_new_token_of_the_same_user_extends_the_session() {
+    let mut trial = Trial::greeted(Config { heartbeat: Duration::from_secs(3600), ..Config::with_key("") });
+    trial.says(json!({"id": 1, "op": "hello", "token": "later"}));
+    assert_eq!(trial.wanted(), [Wanted::Authenticate("later".to_owned())]);
+    let who = trial.bob_until(1800);
+    trial.session.authenticated(number(1), Ok(who));
+    assert!(matches!(&trial.wanted()[..], [Wanted::Frame(frame)] if frame["op"] == "welcome"));
+    trial.passes(Duration::from_secs(1700));
+    assert_eq!(trial.wanted(), []);
+    trial.passes(Duration::from_secs(100));
+    assert_eq!(trial.wanted().pop(), Some(Wanted::Close(Close::TokenExpired)));
+}
+
+#[test]
+fn a_token_of_somebody_else_is_refused_and_changes_nothing() {
+    let mut trial = Trial::greeted(Config::with_key(""));
+    trial.says(json!({"id": 1, "op": "hello", "token": "other"}));
+    trial.wanted();
+    let other = Identified { user: user(ATTIC), ..trial.bob_until(9000) };
+    trial.session.authenticated(number(1), Ok(other));
+    assert_eq!(trial.errors(), ["forbidden"]);
+    trial.passes(Duration::from_secs(900));
+    assert_eq!(trial.wanted().pop(), Some(Wanted::Close(Close::TokenExpired)));
+}
