@@ -162,7 +162,9 @@ pub struct Status {
 
 /// Check everything.
 #[derive(Debug, Args)]
-#[command(after_help = "Each check is one line: ok, warn or fail, and what to do about it. The exit code is 1 when one fails.")]
+#[command(
+    after_help = "Each check is one line: ok, warn or fail, and what to do about it. The exit code is 1 when one fails."
+)]
 pub struct Doctor {
     /// How to write it.
     #[arg(long, value_enum, default_value_t = Format::Table)]

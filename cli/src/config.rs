@@ -91,6 +91,10 @@ impl fmt::Display for Faults {
     }
 }
 
+/// A setting is wrong, and that has been added to the faults.
+#[derive(Debug)]
+struct Told;
+
 /// Reads groups of settings and collects what is wrong with them. A group is `None` exactly when it added a fault.
 #[derive(Debug)]
 pub struct Reader<'a> {
@@ -119,12 +123,13 @@ impl<'a> Reader<'a> {
     /// The log's settings without its address, for who starts a server.
     pub fn log_shape(&mut self) -> Option<LogSettings> {
         let credentials = self.optional(&settings::NATS_CREDS, parse_file);
-        let namespace = self.required(&settings::NAMESPACE, |text| Namespace::new(text).map_err(|error| error.to_string()));
+        let namespace =
+            self.required(&settings::NAMESPACE, |text| Namespace::new(text).map_err(|error| error.to_string()));
         let partitions = self.required(&settings::PARTITIONS, parse_partitions);
         let replicas = self.required(&settings::REPLICAS, parse_replicas);
         Some(LogSettings {
             url: String::new(),
-            credentials: credentials?,
+            credentials: credentials.ok()?,
             namespace: namespace?,
             partitions: partitions?,
             replicas: replicas?,
@@ -143,11 +148,12 @@ impl<'a> Reader<'a> {
         let allowed_origins = self.optional(&settings::ALLOWED_ORIGINS, parse_origins);
         let (bind, keys) = (bind?, keys?);
         if !bind.ip().is_loopback() && self.sources.is_instance_key(&keys.private) {
-            let problem = format!("the key that `voxlog up` made is for this machine alone, not for {bind}: make another");
+            let problem =
+                format!("the key that `voxlog up` made is for this machine alone, not for {bind}: make another");
             self.faults.push(Fault { name: settings::JWT_PRIVATE_KEY.name, problem });
             return None;
         }
-        Some(GatewaySettings { bind, keys, allowed_origins: allowed_origins?.unwrap_or_default() })
+        Some(GatewaySettings { bind, keys, allowed_origins: allowed_origins.ok()?.unwrap_or_default() })
     }
 
     /// Where to listen.
@@ -159,27 +165,27 @@ impl<'a> Reader<'a> {
     pub fn keys(&mut self) -> Option<Keys> {
         let private = self.required(&settings::JWT_PRIVATE_KEY, keys::private);
         let former = self.optional(&settings::JWT_PUBLIC_KEYS, keys::public);
-        Some(Keys { private: private?, former: former?.unwrap_or_default() })
+        Some(Keys { private: private?, former: former.ok()?.unwrap_or_default() })
     }
 
-    /// A setting that may be absent: `None` when it is wrong, `Some(None)` when it is absent.
+    /// A setting that may be absent.
     fn optional<T>(
         &mut self,
         setting: &Setting,
         parse: impl FnOnce(&str) -> Result<T, String>,
-    ) -> Option<Option<T>> {
-        let Some(found) = self.sources.find(setting) else { return Some(None) };
+    ) -> Result<Option<T>, Told> {
+        let Some(found) = self.sources.find(setting) else { return Ok(None) };
         match parse(found.value) {
-            Ok(value) => Some(Some(value)),
+            Ok(value) => Ok(Some(value)),
             Err(problem) => {
                 self.faults.push(Fault { name: setting.name, problem });
-                None
+                Err(Told)
             }
         }
     }
 
     fn required<T>(&mut self, setting: &Setting, parse: impl FnOnce(&str) -> Result<T, String>) -> Option<T> {
-        let value = self.optional(setting, parse)?;
+        let value = self.optional(setting, parse).ok()?;
         if value.is_none() {
             self.faults.push(Fault { name: setting.name, problem: format!("missing: {}", setting.about) });
         }
@@ -259,7 +265,11 @@ fn parse_origins(text: &str) -> Result<Vec<String>, String> {
     let check = |origin: &str| {
         let host = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"));
         let plain = host.is_some_and(|host| !host.is_empty() && !host.contains(['/', '?', '#', '@', ' ', '*']));
-        if plain { Ok(origin.to_owned()) } else { Err(format!("{origin:?} is no origin like https://chat.example.org")) }
+        if plain {
+            Ok(origin.to_owned())
+        } else {
+            Err(format!("{origin:?} is no origin like https://chat.example.org"))
+        }
     };
     origins.map(check).collect()
 }
@@ -342,7 +352,8 @@ mod tests {
         let mut reader = Reader::new(&everywhere);
         assert!(reader.gateway().is_none());
         assert_eq!(reader.into_faults().0[0].name, "VOXLOG_JWT_PRIVATE_KEY");
-        let copied = sources(&[("VOXLOG_BIND", "0.0.0.0:8080"), ("VOXLOG_JWT_PRIVATE_KEY", KEY)]).with_instance(instance);
+        let copied =
+            sources(&[("VOXLOG_BIND", "0.0.0.0:8080"), ("VOXLOG_JWT_PRIVATE_KEY", KEY)]).with_instance(instance);
         assert!(Reader::new(&copied).gateway().is_none(), "the same key by another way is the same key");
     }
 }

@@ -35,14 +35,14 @@ use crate::{
 pub mod subject;
 
 mod append;
-mod fence;
 mod batch;
+mod fence;
 mod group;
 
-mod read;
 mod direct;
-mod page;
 mod follow;
+mod page;
+mod read;
 
 mod api;
 pub mod connect;

@@ -125,7 +125,8 @@ impl Log for Broken {
 
     fn follow(&self, partition: Partition, after: Seq) -> Feed {
         let feed = self.0.follow(partition, after);
-        let hundredth = |item: &Result<Stored, ReadError>| item.as_ref().is_ok_and(|stored| stored.seq.0.is_multiple_of(100));
+        let hundredth =
+            |item: &Result<Stored, ReadError>| item.as_ref().is_ok_and(|stored| stored.seq.0.is_multiple_of(100));
         match self.1 {
             Fault::SkipsRecords => feed.filter(move |item| std::future::ready(!hundredth(item))).boxed(),
             Fault::RepeatsRecords => feed

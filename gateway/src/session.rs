@@ -174,10 +174,13 @@ impl Session {
         match self.phase {
             Phase::Greeting { until, .. } if now.instant >= until => self.close(Close::MissedHello),
             Phase::Draining { close, until } if now.instant >= until => self.close(close),
-            Phase::Open(_) if self.pulse.is_due(now.instant) => match self.pulse.beat(now.instant) {
-                true => self.effects.push_back(Effect::Beat),
-                false => self.close(Close::Silent),
-            },
+            Phase::Open(_) if self.pulse.is_due(now.instant) => {
+                if self.pulse.beat(now.instant) {
+                    self.effects.push_back(Effect::Beat);
+                } else {
+                    self.close(Close::Silent);
+                }
+            }
             _ => {}
         }
     }

@@ -9,11 +9,7 @@ use std::{sync::Arc, time::Duration};
 use axum::{Router, routing::any};
 use futures_util::FutureExt;
 use tokio::task::{JoinError, JoinSet};
-use voxlog_core::{
-    clock::Clock,
-    id::SessionId,
-    rejection::Rejection,
-};
+use voxlog_core::{clock::Clock, id::SessionId, rejection::Rejection};
 
 use crate::{
     Gateway,
@@ -239,4 +235,3 @@ impl Socket {
 fn now(clock: &dyn Clock) -> Now {
     Now { instant: std::time::Instant::now(), time: clock.now() }
 }
-

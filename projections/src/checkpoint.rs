@@ -124,12 +124,7 @@ pub(crate) async fn lock(tx: &mut PgConnection, partition: Partition) -> Result<
 /// Moves the checkpoint from `from` to `to`; false when it does not stand at `from`, and then the transaction must not
 /// be committed. The lock alone should see to that. This second look also holds where a rebuild has put other tables
 /// under the same names between two statements of one transaction.
-pub(crate) async fn save(
-    tx: &mut PgConnection,
-    partition: Partition,
-    from: Seq,
-    to: Seq,
-) -> Result<bool, sqlx::Error> {
+pub(crate) async fn save(tx: &mut PgConnection, partition: Partition, from: Seq, to: Seq) -> Result<bool, sqlx::Error> {
     let update = "UPDATE checkpoints SET seq = $3, applied_at = now() WHERE partition = $1 AND seq = $2";
     let query = sqlx::query(update).bind(columns::integer(partition));
     let done = query.bind(columns::bigint(from)).bind(columns::bigint(to)).execute(tx).await?;

@@ -135,12 +135,7 @@ async fn retry_one(
     Ok(tried.map_err(|error| error.to_string()))
 }
 
-async fn record_attempt(
-    tx: &mut PgConnection,
-    partition: Partition,
-    seq: Seq,
-    error: &str,
-) -> Result<(), sqlx::Error> {
+async fn record_attempt(tx: &mut PgConnection, partition: Partition, seq: Seq, error: &str) -> Result<(), sqlx::Error> {
     let update = "UPDATE parked_events SET attempts = attempts + 1, error = $3 WHERE partition = $1 AND seq = $2";
     let query = sqlx::query(update).bind(columns::integer(partition)).bind(columns::bigint(seq));
     query.bind(columns::text(error)).execute(tx).await?;

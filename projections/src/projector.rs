@@ -18,10 +18,7 @@ use voxlog_core::{
     position::{Partition, Seq},
 };
 
-use crate::{
-    ReadModel,
-    batch, checkpoint, parked,
-};
+use crate::{ReadModel, batch, checkpoint, parked};
 
 /// The pauses between attempts: the first, and the longest, with up to half of it off by chance.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));

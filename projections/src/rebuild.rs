@@ -164,6 +164,8 @@ impl<'a> Rebuild<'a> {
         for stale in ["next", "old"] {
             schema::drop_schema(&mut self.guard, &self.name.beside(stale)).await?;
         }
+        // Closing does not wait for the server's end of the connection, and the next rebuild may come at once.
+        sqlx::query("SELECT pg_advisory_unlock_all()").execute(&mut self.guard).await?;
         self.guard.close().await?;
         Ok(())
     }
@@ -173,8 +175,7 @@ impl Report {
     fn of(live: Digest, rebuilt: Digest) -> Self {
         let same_point = live.checkpoints == rebuilt.checkpoints;
         let tables = live.tables.into_iter().zip(rebuilt.tables);
-        let tables: Vec<_> =
-            tables.map(|(live, rebuilt)| Compared { equal: live == rebuilt, live, rebuilt }).collect();
+        let tables: Vec<_> = tables.map(|(live, rebuilt)| Compared { equal: live == rebuilt, live, rebuilt }).collect();
         let equal = same_point && tables.iter().all(|it| it.equal);
         if !equal {
             let differ: Vec<_> = tables.iter().filter(|it| !it.equal).map(|it| it.live.table).collect();

@@ -25,8 +25,7 @@ impl Schema {
 
     /// [`Self::new`] as an error of configuration.
     pub(crate) fn parse(name: &str) -> Result<Self, sqlx::Error> {
-        Self::new(name)
-            .ok_or_else(|| sqlx::Error::Configuration(format!("{name:?} is no name for a schema").into()))
+        Self::new(name).ok_or_else(|| sqlx::Error::Configuration(format!("{name:?} is no name for a schema").into()))
     }
 
     pub(crate) fn as_str(&self) -> &str {

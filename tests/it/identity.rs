@@ -71,8 +71,7 @@ async fn a_session_lives_by_refreshing_and_ends_when_a_token_is_used_twice() {
 async fn of_two_refreshes_at_once_one_is_the_second() {
     let rest = gateway(&World::on_one_server().await, Arc::new(SystemClock)).await;
     let (_, grant) = rest.register("ann").await;
-    let (one, other) =
-        tokio::join!(rest.post(REFRESH, refresh_with(&grant)), rest.post(REFRESH, refresh_with(&grant)));
+    let (one, other) = tokio::join!(rest.post(REFRESH, refresh_with(&grant)), rest.post(REFRESH, refresh_with(&grant)));
     let (good, refused) = if one.status == StatusCode::OK { (one, other) } else { (other, one) };
     assert_eq!(refused.code(), "unauthenticated");
     assert_eq!(rest.post(REFRESH, refresh_with(&good.ok())).await.code(), "unauthenticated");

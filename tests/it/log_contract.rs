@@ -13,7 +13,7 @@ use voxlog_core::id::{EventId, RoomId};
 use voxlog_core::log::{
     AppendError, Commit, Guard, Log, LogConfig, Namespace, NatsLog, OpenError, Record, Stored, connect, contract,
 };
-use voxlog_core::position::{Chain, Class, Partitions, Seq};
+use voxlog_core::position::{Chain, Class, Partition, Partitions, Seq};
 use voxlog_tests::servers;
 
 /// From a fault to the end of its consequences, a lost leader included.
@@ -75,7 +75,7 @@ async fn a_log_is_refused_when_it_is_not_what_it_must_be() {
         let refused = open(LogConfig { partitions, ..config.clone() }).await;
         assert_eq!(refused, Err(OpenError::Partitions { found: 2, wanted }));
     }
-    let stream = config.namespace.log_stream(voxlog_core::position::Partition(0));
+    let stream = config.namespace.log_stream(Partition(0));
     let replicas = open(LogConfig { replicas: 3, ..config.clone() }).await;
     assert_eq!(replicas, Err(OpenError::Replicas { stream: stream.clone(), found: 1, wanted: 3 }));
     assert_eq!(open(LogConfig { replicas: 2, ..config.clone() }).await, Err(OpenError::InvalidReplicas(2)));
@@ -86,13 +86,40 @@ async fn a_log_is_refused_when_it_is_not_what_it_must_be() {
 }
 
 #[tokio::test]
+async fn somebody_elses_stream_is_refused() {
+    let url = servers::nats().await;
+    let client = connect(&url, "log-contract", None).await.unwrap();
+    let jetstream = async_nats::jetstream::new(client.clone());
+    let stream = |name: String, subject: String| async_nats::jetstream::stream::Config {
+        name,
+        subjects: vec![subject],
+        ..Default::default()
+    };
+
+    let named = config(1);
+    let name = named.namespace.log_stream(Partition(0));
+    jetstream.create_stream(stream(name.clone(), format!("{}.log.0.>", named.namespace))).await.unwrap();
+    let refused = NatsLog::open(client.clone(), named).await.map(|_| ());
+    let what = "its metadata has no voxlog.partitions".to_owned();
+    assert_eq!(refused, Err(OpenError::Foreign { stream: name, what }));
+
+    let overlapped = config(1);
+    let name = overlapped.namespace.log_stream(Partition(1));
+    let other = stream(servers::namespace(), format!("{}.log.1.>", overlapped.namespace));
+    jetstream.create_stream(other).await.unwrap();
+    let refused = NatsLog::open(client, overlapped).await.map(|_| ());
+    let what = "subjects overlap with an existing stream".to_owned();
+    assert_eq!(refused, Err(OpenError::Refused { stream: name, what }));
+}
+
+#[tokio::test]
 async fn an_interrupted_bootstrap_is_finished_by_the_next() {
     let url = servers::nats().await;
     let config = config(1);
     let urls = [url.clone()];
     node(&urls, &config).await;
     let jetstream = async_nats::jetstream::new(async_nats::connect(&url).await.unwrap());
-    let missing = config.namespace.log_stream(voxlog_core::position::Partition(1));
+    let missing = config.namespace.log_stream(Partition(1));
     jetstream.delete_stream(&missing).await.unwrap();
     node(&urls, &config).await;
     assert!(jetstream.get_stream(&missing).await.is_ok());
@@ -123,7 +150,8 @@ async fn a_record_that_is_too_large_is_refused_and_spoils_nothing() {
     for (urls, replicas) in [(vec![servers::nats().await], 1), (servers::nats_cluster().await, 3)] {
         let log = node(&urls, &config(replicas)).await;
         let chain = Chain::Room(RoomId::mint(&SystemClock), Class::Msg);
-        let record = |size| Record { id: EventId::mint(&SystemClock), chain, payload: vec![b'x'; size].into(), ttl: None };
+        let record =
+            |size| Record { id: EventId::mint(&SystemClock), chain, payload: vec![b'x'; size].into(), ttl: None };
         let large = log.append(record(4 << 20), Seq::ZERO);
         let (large, small) = tokio::join!(large, log.append(record(100), Seq::ZERO));
         assert!(matches!(large, Err(AppendError::Refused(_))), "{large:?}");

@@ -1,2 +1,8 @@
-//! .
+//! The world of the system tests: real servers, nodes, and clients that check what they get.
+
+pub mod client;
+pub mod fill;
+pub mod process;
+pub mod rest;
 pub mod servers;
+pub mod world;

@@ -11,8 +11,8 @@ use tokio_util::sync::CancellationToken;
 use voxlog_core::{
     clock::{Clock, SystemClock},
     id::{RoomId, UserId},
-    log::{Log, LogConfig, Namespace, NatsLog},
-    position::Partitions,
+    log::{Log, LogConfig, Namespace, NatsLog, ReadError, Stored},
+    position::{Chain, Class, Partitions, Seq},
 };
 use voxlog_gateway::{Parts, config::Config, identity::Identity};
 use voxlog_projections::{ReadModel, projector};
@@ -164,7 +164,7 @@ impl World {
     }
 
     fn identity_pool(&self) -> PgPool {
-        PgPool::connect_lazy(&self.database).expect("a database URL")
+        Identity::pool(&self.database).expect("a database URL")
     }
 }
 
@@ -213,11 +213,6 @@ impl Drop for Running {
     }
 }
 
-/// A room's id that the test knows before the room.
-pub fn room_id() -> RoomId {
-    RoomId::mint(&SystemClock)
-}
-
 /// Somebody new.
 pub fn user_id() -> UserId {
     UserId::mint(&SystemClock)
@@ -229,5 +224,21 @@ pub async fn until(what: impl fmt::Display, mut condition: impl AsyncFnMut() -> 
     while !condition().await {
         assert!(tokio::time::Instant::now() < deadline, "in vain for a minute: {what}");
         tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+/// Every message event of a room, as the log has it.
+pub async fn whole_chain(log: &dyn Log, room: RoomId) -> Result<Vec<Stored>, ReadError> {
+    const PAGE: usize = 1000;
+    let head = log.tail(log.partitions().of(room.as_uuid())).await?.last;
+    let mut read = Vec::<Stored>::new();
+    loop {
+        let after = read.last().map_or(Seq::ZERO, |stored| stored.seq);
+        let page = log.read(Chain::Room(room, Class::Msg), after, PAGE, head).await?;
+        let full = page.len() == PAGE;
+        read.extend(page);
+        if !full {
+            return Ok(read);
+        }
     }
 }

@@ -31,12 +31,6 @@ impl Config {
 /// Does the work until `shutdown`. Faults of NATS are waited out and told to the log, so it ends in no other way.
 ///
 /// Any number of processes may run it: of each task one acts, and the others stand by.
-pub async fn run(
-    config: Config,
-    log: Arc<dyn Log>,
-    client: Client,
-    namespace: Namespace,
-    shutdown: CancellationToken,
-) {
+pub async fn run(config: Config, log: Arc<dyn Log>, client: Client, namespace: Namespace, shutdown: CancellationToken) {
     relay::run(config, log, client, namespace, shutdown).await;
 }

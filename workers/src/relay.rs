@@ -48,13 +48,7 @@ const AFTER_FAULT: Duration = Duration::from_secs(1);
 const HAND_OVER: Duration = Duration::from_secs(2);
 
 /// Relays until `shutdown`.
-pub async fn run(
-    config: Config,
-    log: Arc<dyn Log>,
-    client: Client,
-    namespace: Namespace,
-    shutdown: CancellationToken,
-) {
+pub async fn run(config: Config, log: Arc<dyn Log>, client: Client, namespace: Namespace, shutdown: CancellationToken) {
     let relay = Relay { node: NodeId::mint(&SystemClock), config, log, client, namespace };
     relay.serve(&shutdown).await;
 }

@@ -60,7 +60,8 @@ struct Bar {
 
 impl Bar {
     fn new() -> Self {
-        let target = if io::stderr().is_terminal() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        let target =
+            if io::stderr().is_terminal() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         let style = ProgressStyle::with_template("{bar:40} {pos}/{len} records, {per_sec}, {eta} left")
             .expect("a constant template is well-formed");
         let bar = ProgressBar::with_draw_target(Some(0), target).with_style(style);

@@ -128,12 +128,11 @@ impl<W: Output> Run<W> {
         });
         let mut feeds = select_all(feeds);
         loop {
-            let next = match feeds.next().now_or_never() {
-                Some(next) => next,
-                None => {
-                    self.writer.flush()?;
-                    feeds.next().await
-                }
+            let next = if let Some(next) = feeds.next().now_or_never() {
+                next
+            } else {
+                self.writer.flush()?;
+                feeds.next().await
             };
             let Some((partition, stored)) = next else { return Ok(()) };
             self.take(partition, &stored?)?;

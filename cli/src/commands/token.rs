@@ -35,6 +35,7 @@ async fn find(identity: &Identity, user: &str) -> anyhow::Result<UserId> {
 }
 
 /// A failure of the gateway's own, as a command tells it.
+#[expect(clippy::needless_pass_by_value, reason = "it is what `map_err` hands over")]
 pub(super) fn told(failure: Failure) -> anyhow::Error {
     anyhow!("{}", failure.detail)
 }

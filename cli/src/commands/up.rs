@@ -103,13 +103,7 @@ async fn operate(
 }
 
 /// The demo, if there is to be one. Without it everything works as well, so its failure is told and no more.
-async fn prepare(
-    up: &Up,
-    gateway: &GatewaySettings,
-    servers: &Servers,
-    link: &Link,
-    data_dir: &Path,
-) -> demo::Shown {
+async fn prepare(up: &Up, gateway: &GatewaySettings, servers: &Servers, link: &Link, data_dir: &Path) -> demo::Shown {
     match demo::prepare(!up.no_demo, gateway, &servers.database_url(), link, data_dir).await {
         Ok(shown) => shown,
         Err(error) => {
@@ -146,7 +140,8 @@ fn with_key(sources: &Sources, data_dir: &Path) -> anyhow::Result<Sources> {
     }
     let path = key_path(data_dir);
     if !path.exists() {
-        write_private(&path, keys::generate_pem().as_bytes()).with_context(|| format!("can't write {}", path.display()))?;
+        write_private(&path, keys::generate_pem().as_bytes())
+            .with_context(|| format!("can't write {}", path.display()))?;
     }
     let key = (settings::JWT_PRIVATE_KEY.name.to_owned(), path.display().to_string());
     Ok(sources.clone().with_instance([key]))

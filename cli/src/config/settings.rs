@@ -25,8 +25,7 @@ pub enum Shown {
 }
 
 /// Where the log is.
-pub const NATS_URL: Setting =
-    secret("NATS_URL", "NATS servers, separated by commas", Shown::WithoutPassword);
+pub const NATS_URL: Setting = secret("NATS_URL", "NATS servers, separated by commas", Shown::WithoutPassword);
 /// Who we are there.
 pub const NATS_CREDS: Setting = plain("NATS_CREDS", "a file with NATS credentials", None);
 /// Where read models and identity are.
@@ -37,16 +36,21 @@ pub const BIND: Setting = plain("VOXLOG_BIND", "where the gateway listens", Some
 /// Keeps installations apart.
 pub const NAMESPACE: Setting = plain("VOXLOG_NAMESPACE", "the prefix of subjects and streams", Some("vox"));
 /// How rooms and users are spread.
-pub const PARTITIONS: Setting =
-    plain("VOXLOG_PARTITIONS", "streams of the log, fixed when they are made", Some("8"));
+pub const PARTITIONS: Setting = plain("VOXLOG_PARTITIONS", "streams of the log, fixed when they are made", Some("8"));
 /// Copies of each stream.
 pub const REPLICAS: Setting = plain("VOXLOG_REPLICAS", "copies of each stream: 1, 3 or 5", Some("1"));
 /// Signs tokens.
-pub const JWT_PRIVATE_KEY: Setting =
-    secret("VOXLOG_JWT_PRIVATE_KEY", "the Ed25519 key that signs tokens, as PKCS #8 PEM or a path to it", Shown::PathAlone);
+pub const JWT_PRIVATE_KEY: Setting = secret(
+    "VOXLOG_JWT_PRIVATE_KEY",
+    "the Ed25519 key that signs tokens, as PKCS #8 PEM or a path to it",
+    Shown::PathAlone,
+);
 /// Former signing keys.
-pub const JWT_PUBLIC_KEYS: Setting =
-    secret("VOXLOG_JWT_PUBLIC_KEYS", "public keys that still verify after a rotation, as PEMs or paths", Shown::PathAlone);
+pub const JWT_PUBLIC_KEYS: Setting = secret(
+    "VOXLOG_JWT_PUBLIC_KEYS",
+    "public keys that still verify after a rotation, as PEMs or paths",
+    Shown::PathAlone,
+);
 /// Which web pages may connect.
 pub const ALLOWED_ORIGINS: Setting =
     plain("VOXLOG_ALLOWED_ORIGINS", "origins of browsers, separated by commas; none: the gateway's own", None);
@@ -86,10 +90,9 @@ impl Shown {
     /// A value as it may be shown.
     pub fn mask(self, value: &str) -> String {
         match self {
-            Self::Whole => value.to_owned(),
             Self::WithoutPassword => value.split(',').map(without_password).collect::<Vec<_>>().join(","),
             Self::PathAlone if value.contains("-----BEGIN") => "(PEM, hidden)".to_owned(),
-            Self::PathAlone => value.to_owned(),
+            Self::Whole | Self::PathAlone => value.to_owned(),
         }
     }
 }

@@ -69,7 +69,8 @@ impl Sources {
 
     /// The value that counts. An empty variable is an absent one.
     pub fn find(&self, setting: &Setting) -> Option<Found<'_>> {
-        let given = |values: &'_ HashMap<String, String>| values.get(setting.name).is_some_and(|value| !value.is_empty());
+        let given =
+            |values: &'_ HashMap<String, String>| values.get(setting.name).is_some_and(|value| !value.is_empty());
         if given(&self.environment) {
             return Some(Found { value: &self.environment[setting.name], source: Source::Environment });
         }

@@ -126,7 +126,9 @@ pub(super) async fn send(
     match answer.map_err(|_| ApiError::NoAnswer(format!("no answer within {} s", ATTEMPT.as_secs())))? {
         Ok(message) => Ok(message.payload),
         Err(error) if error.kind() == RequestErrorKind::NoResponders => Err(ApiError::NoResponders),
-        Err(error) if error.kind() == RequestErrorKind::MaxPayloadExceeded => Err(ApiError::TooLarge(error.to_string())),
+        Err(error) if error.kind() == RequestErrorKind::MaxPayloadExceeded => {
+            Err(ApiError::TooLarge(error.to_string()))
+        }
         Err(error) => Err(ApiError::NoAnswer(error.to_string())),
     }
 }

@@ -66,7 +66,9 @@ fn reconnect_delay(attempts: usize) -> Duration {
 fn note(event: &Event) {
     match event {
         Event::Connected => tracing::info!("connected to NATS"),
-        Event::SlowConsumer(_) | Event::Disconnected | Event::ServerError(_) => tracing::warn!(%event, "NATS connection"),
+        Event::SlowConsumer(_) | Event::Disconnected | Event::ServerError(_) => {
+            tracing::warn!(%event, "NATS connection")
+        }
         _ => tracing::debug!(%event, "NATS connection"),
     }
 }

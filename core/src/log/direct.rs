@@ -17,11 +17,7 @@ const PREVIOUS: &str = "Nats-Last-Sequence";
 #[serde(untagged)]
 pub(super) enum Request<'a> {
     /// The subject's messages from a seq on, oldest first.
-    From {
-        next_by_subj: &'a str,
-        seq: Seq,
-        batch: usize,
-    },
+    From { next_by_subj: &'a str, seq: Seq, batch: usize },
     /// The last message of each subject, as it was at a seq, or as it is.
     Last {
         multi_last: &'a [String],

@@ -189,7 +189,12 @@ impl Follower {
         self.warned = true;
         let tail = self.reader.tail(self.partition).await.map_err(|error: ReadError| error.to_string())?;
         if tail.last < self.last {
-            tracing::warn!(stream = self.stream, after = self.last.0, last = tail.last.0, "follows from beyond the end");
+            tracing::warn!(
+                stream = self.stream,
+                after = self.last.0,
+                last = tail.last.0,
+                "follows from beyond the end"
+            );
         }
         Ok(())
     }

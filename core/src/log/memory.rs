@@ -52,7 +52,7 @@ struct Records {
 impl MemoryLog {
     /// An empty log by the machine's clock, with a window of two minutes.
     pub fn new(partitions: Partitions) -> Self {
-        Self::with_clock(partitions, Duration::from_secs(120), Arc::new(SystemClock))
+        Self::with_clock(partitions, Duration::from_mins(2), Arc::new(SystemClock))
     }
 
     /// An empty log whose window of duplicates moves with `clock`.
@@ -228,7 +228,7 @@ mod tests {
     #[tokio::test]
     async fn an_id_is_forgotten_after_the_window() {
         let clock = Arc::new(ManualClock::at(SystemClock.now()));
-        let log = MemoryLog::with_clock(Partitions::new(1).unwrap(), Duration::from_secs(120), clock.clone());
+        let log = MemoryLog::with_clock(Partitions::new(1).unwrap(), Duration::from_mins(2), clock.clone());
         let chain = Chain::Room(RoomId::mint(&SystemClock), Class::Msg);
         let record = Record { id: EventId::mint(&SystemClock), chain, payload: "hello".into(), ttl: None };
         let append = async || log.append(record.clone(), Seq::ZERO).await.unwrap();

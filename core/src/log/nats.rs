@@ -37,8 +37,8 @@ impl NatsLog {
         let replicated = replicas > 1;
         let reader = Reader { client: client.clone(), namespace: namespace.clone(), partitions, replicated };
         let appender = Appender { client, namespace, partitions, reader: reader.clone() };
-        let queued = if replicated { partitions.count() } else { 0 };
-        let queues = (0..queued).map(|_| Queue::start(appender.clone())).collect();
+        let committers = if replicated { partitions.count() } else { 0 };
+        let queues = (0..committers).map(|_| Queue::start(appender.clone())).collect();
         Ok(Self { appender, reader, duplicate_window, queues })
     }
 

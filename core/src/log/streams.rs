@@ -37,7 +37,7 @@ pub struct LogConfig {
 impl LogConfig {
     /// The log of an installation: one copy, and 2 minutes in which a repetition is known.
     pub fn new(namespace: Namespace, partitions: Partitions) -> Self {
-        Self { namespace, partitions, replicas: 1, duplicate_window: Duration::from_secs(120) }
+        Self { namespace, partitions, replicas: 1, duplicate_window: Duration::from_mins(2) }
     }
 }
 
@@ -110,7 +110,7 @@ pub(super) async fn bootstrap(client: &Client, config: &LogConfig) -> Result<(),
     let wanted = config.partitions.all().collect::<BTreeSet<_>>();
     let infos = try_join_all(present.iter().map(|&partition| info(client, config, partition))).await?;
     for (&partition, info) in present.iter().zip(&infos) {
-        check_count(config, &present, info)?;
+        check_count(config, info)?;
         check(config, partition, info)?;
     }
     let missing: Vec<Partition> = wanted.difference(&present).copied().collect();
@@ -122,16 +122,21 @@ pub(super) async fn bootstrap(client: &Client, config: &LogConfig) -> Result<(),
 async fn present(client: &Client, namespace: &Namespace) -> Result<BTreeSet<Partition>, OpenError> {
     let body = serde_json::json!({ "subject": format!("{namespace}.log.>") }).to_string();
     let names: Names = match api::ask(client, "STREAM.NAMES", body.into()).await {
-        Err(ApiError::NoResponders | ApiError::Server { code: 10039 | 10076, .. }) => return Err(OpenError::NoJetStream),
-        other => other.map_err(unavailable)?,
+        Err(ApiError::NoResponders | ApiError::Server { code: 10039 | 10076, .. }) => {
+            return Err(OpenError::NoJetStream);
+        }
+        other => other.map_err(|error| unavailable(&error))?,
     };
     let names: BTreeSet<String> = names.streams.unwrap_or_default().into_iter().collect();
-    Ok((0..Partitions::MAX).map(Partition).filter(|&partition| names.contains(&namespace.log_stream(partition))).collect())
+    Ok((0..Partitions::MAX)
+        .map(Partition)
+        .filter(|&partition| names.contains(&namespace.log_stream(partition)))
+        .collect())
 }
 
 async fn info(client: &Client, config: &LogConfig, partition: Partition) -> Result<Info, OpenError> {
     let call = format!("STREAM.INFO.{}", config.namespace.log_stream(partition));
-    api::ask(client, &call, bytes::Bytes::new()).await.map_err(unavailable)
+    api::ask(client, &call, bytes::Bytes::new()).await.map_err(|error| unavailable(&error))
 }
 
 /// Makes a stream. Another node that makes the same at the same time does no harm: the server answers both alike.
@@ -143,11 +148,11 @@ async fn create(client: &Client, config: &LogConfig, partition: Partition) -> Re
         Err(ApiError::Server { code: 10058, .. }) => check(config, partition, &info(client, config, partition).await?),
         Err(ApiError::Server { code: 10008 | 10009 | 10023, description }) => Err(OpenError::Unavailable(description)),
         Err(ApiError::Server { description: what, .. }) => Err(OpenError::Refused { stream, what }),
-        Err(error) => Err(unavailable(error)),
+        Err(error) => Err(unavailable(&error)),
     }
 }
 
-fn unavailable(error: ApiError) -> OpenError {
+fn unavailable(error: &ApiError) -> OpenError {
     OpenError::Unavailable(error.to_string())
 }
 
@@ -183,12 +188,17 @@ fn check_server(version: &str) -> Result<(), OpenError> {
     if (part(), part(), part()) >= OLDEST_SERVER { Ok(()) } else { Err(OpenError::OldServer(version.to_owned())) }
 }
 
-/// A stream says itself how many there are; one that does not is judged by how many are there.
-fn check_count(config: &LogConfig, present: &BTreeSet<Partition>, info: &Info) -> Result<(), OpenError> {
+/// Each stream says itself how many there are.
+fn check_count(config: &LogConfig, info: &Info) -> Result<(), OpenError> {
     let wanted = config.partitions.count();
-    let counted = u16::try_from(present.len()).unwrap_or(u16::MAX);
-    let found = info.config.metadata.get(COUNT_KEY).and_then(|count| count.parse().ok()).unwrap_or(counted);
-    if found == wanted { Ok(()) } else { Err(OpenError::Partitions { found, wanted }) }
+    match info.config.metadata.get(COUNT_KEY).and_then(|count| count.parse().ok()) {
+        Some(found) if found == wanted => Ok(()),
+        Some(found) => Err(OpenError::Partitions { found, wanted }),
+        None => {
+            let what = format!("its metadata has no {COUNT_KEY}");
+            Err(OpenError::Foreign { stream: info.config.name.clone(), what })
+        }
+    }
 }
 
 fn check(config: &LogConfig, partition: Partition, info: &Info) -> Result<(), OpenError> {
@@ -253,7 +263,7 @@ mod tests {
         let config = LogConfig::new(Namespace::default(), Partitions::new(8).unwrap());
         let want = stream_config(&config, Partition(3));
         assert_eq!(differences(&want, &want), Vec::<String>::new());
-        let have = Config { allow_direct: false, max_age: Duration::from_secs(60), ..want.clone() };
+        let have = Config { allow_direct: false, max_age: Duration::from_mins(1), ..want.clone() };
         assert_eq!(differences(&have, &want), ["allow_direct is false, not true", "max_age is 60s, not 0ns"]);
     }
 }

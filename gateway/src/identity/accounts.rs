@@ -162,7 +162,10 @@ mod tests {
 
     #[test]
     fn a_sound_registration_passes() {
-        assert_eq!(registration("ann.b-c_9", "ann@example.org", "correct horse", Some("correct horse")).check(), Ok(()));
+        assert_eq!(
+            registration("ann.b-c_9", "ann@example.org", "correct horse", Some("correct horse")).check(),
+            Ok(())
+        );
         assert_eq!(registration("ann", "a.n+n@localhost", "korrekt äöü", None).check(), Ok(()));
     }
 

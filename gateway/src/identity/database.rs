@@ -2,7 +2,7 @@
 
 use sqlx::Error;
 
-use crate::error::{Code, FieldError, Failure};
+use crate::error::{Code, Failure, FieldError};
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {

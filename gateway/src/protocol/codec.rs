@@ -6,6 +6,10 @@ use axum::extract::ws::{Message, Utf8Bytes};
 use bytes::Bytes;
 use serde::Serialize;
 use serde_json::Value;
+use voxlog_core::{
+    id::RoomId,
+    position::{Class, Seq},
+};
 
 use super::{BadFrame, ClientFrame, ServerFrame, tree::Tree};
 use crate::{
@@ -82,16 +86,16 @@ pub fn event_json(entry: &Entry) -> Utf8Bytes {
 /// The `event` frame as MessagePack.
 pub fn event_msgpack(entry: &Entry) -> Bytes {
     #[derive(Serialize)]
-    struct Event<'a> {
+    struct Frame {
         op: &'static str,
-        room: &'a voxlog_core::id::RoomId,
-        class: voxlog_core::position::Class,
-        seq: voxlog_core::position::Seq,
-        prev: voxlog_core::position::Seq,
+        room: RoomId,
+        class: Class,
+        seq: Seq,
+        prev: Seq,
         event: Value,
     }
-    let Entry { room, class, seq, prev, .. } = entry;
-    msgpack(&Event { op: "event", room, class: *class, seq: *seq, prev: *prev, event: event_value(entry) }).into()
+    let &Entry { room, class, seq, prev, .. } = entry;
+    msgpack(&Frame { op: "event", room, class, seq, prev, event: event_value(entry) }).into()
 }
 
 /// A stored event as values; null if it is no JSON, which nobody who may write to the log ever writes.

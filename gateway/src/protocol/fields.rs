@@ -31,7 +31,9 @@ impl Fields {
             Some(Value::Number(value)) => number(&value),
             _ => None,
         };
-        id.ok_or_else(|| Failure::invalid("id", format!("must be a whole number or a text of up to {MAX_ID_BYTES} bytes")))
+        id.ok_or_else(|| {
+            Failure::invalid("id", format!("must be a whole number or a text of up to {MAX_ID_BYTES} bytes"))
+        })
     }
 
     /// A field that must be there.
@@ -43,9 +45,9 @@ impl Fields {
     pub(super) fn optional<T: DeserializeOwned>(&mut self, name: &'static str) -> Result<Option<T>, Failure> {
         match self.0.remove(name) {
             None | Some(Value::Null) => Ok(None),
-            Some(value) => T::deserialize(value)
-                .map(Some)
-                .map_err(|error| Failure::invalid(name, brief(&error.to_string()))),
+            Some(value) => {
+                T::deserialize(value).map(Some).map_err(|error| Failure::invalid(name, brief(&error.to_string())))
+            }
         }
     }
 

@@ -118,9 +118,7 @@ pub(super) fn read(mut fields: Fields) -> Result<Request, Failure> {
     let op: String = fields.required("op")?;
     let request = match op.as_str() {
         "hello" => hello(&mut fields),
-        "subscribe" => {
-            Ok(Request::Subscribe { room: fields.required("room")?, cursor: fields.optional("cursor")? })
-        }
+        "subscribe" => Ok(Request::Subscribe { room: fields.required("room")?, cursor: fields.optional("cursor")? }),
         "unsubscribe" => Ok(Request::Unsubscribe { room: fields.required("room")? }),
         "history" => history(&mut fields),
         "ping" => Ok(Request::Ping),
@@ -199,7 +197,9 @@ fn room_command(verb: &str, fields: &mut Fields) -> Result<Option<room::Command>
         "kick" => room::Command::Kick { user: user(fields)?, reason: fields.optional("reason")? },
         "ban" => room::Command::Ban { user: user(fields)?, until: until(fields)?, reason: fields.optional("reason")? },
         "unban" => room::Command::Unban { user: user(fields)? },
-        "mute" => room::Command::Mute { user: user(fields)?, until: until(fields)?, reason: fields.optional("reason")? },
+        "mute" => {
+            room::Command::Mute { user: user(fields)?, until: until(fields)?, reason: fields.optional("reason")? }
+        }
         "unmute" => room::Command::Unmute { user: user(fields)? },
         "role" => room::Command::SetRole { user: user(fields)?, role: fields.required("role")? },
         _ => return Ok(None),

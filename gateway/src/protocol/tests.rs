@@ -18,9 +18,9 @@ fn read(frame: &Value) -> Result<ClientFrame, BadFrame> {
 }
 
 /// The fields that a frame was refused for, after checking that the refusal could be told to its sender.
-fn refused(frame: &Value, id: Option<FrameId>) -> (Code, Vec<String>) {
+fn refused(frame: &Value, id: Option<&FrameId>) -> (Code, Vec<String>) {
     let bad = read(frame).expect_err(&frame.to_string());
-    assert_eq!(bad.id, id, "{frame}");
+    assert_eq!(bad.id.as_ref(), id, "{frame}");
     (bad.failure.code, bad.failure.errors.into_iter().map(|error| error.field.into_owned()).collect())
 }
 

@@ -73,7 +73,10 @@ fn with_id(problem: &Problem, id: &str, headers: &HeaderMap) -> Response {
 }
 
 fn count(method: &Method, route: String, response: &Response, took: Duration) {
-    let method = if matches!(*method, Method::GET | Method::HEAD | Method::POST | Method::PUT | Method::PATCH | Method::DELETE) {
+    let method = if matches!(
+        *method,
+        Method::GET | Method::HEAD | Method::POST | Method::PUT | Method::PATCH | Method::DELETE
+    ) {
         method.to_string()
     } else {
         "other".to_owned()
@@ -90,9 +93,8 @@ mod tests {
 
     #[test]
     fn a_harmless_id_of_the_client_is_kept() {
-        let of = |value: &'static str| {
-            request_id(&HeaderMap::from_iter([(REQUEST_ID, HeaderValue::from_static(value))]))
-        };
+        let of =
+            |value: &'static str| request_id(&HeaderMap::from_iter([(REQUEST_ID, HeaderValue::from_static(value))]));
         assert_eq!(of("trace-1.a_B"), "trace-1.a_B");
         for odd in ["", "a b", "a\"b", "<script>"] {
             assert_eq!(of(odd).len(), 32, "{odd}");

@@ -60,9 +60,9 @@ impl FromRequestParts<Arc<Gateway>> for Fresh {
     async fn from_request_parts(parts: &mut Parts, gateway: &Arc<Gateway>) -> Result<Self, Problem> {
         let Some(header) = parts.headers.get(MIN_POSITION) else { return Ok(Self) };
         let position = header.to_str().ok().and_then(|text| text.parse::<Position>().ok());
-        let position = position
-            .filter(|position| position.seq <= LAST_SEQ)
-            .ok_or_else(|| Failure::invalid("X-Voxlog-Min-Position", "must be the position of a write, as in 3:1042"))?;
+        let position = position.filter(|position| position.seq <= LAST_SEQ).ok_or_else(|| {
+            Failure::invalid("X-Voxlog-Min-Position", "must be the position of a write, as in 3:1042")
+        })?;
         match gateway.read.wait_for(position, PATIENCE).await {
             Ok(()) => Ok(Self),
             Err(Lagging::Behind { .. }) => {
@@ -99,7 +99,8 @@ fn bad_body(rejection: &JsonRejection) -> Problem {
         }
         JsonRejection::JsonDataError(error) => {
             let source = error.source().and_then(std::error::Error::source);
-            let traced = source.and_then(|source| source.downcast_ref::<serde_path_to_error::Error<serde_json::Error>>());
+            let traced =
+                source.and_then(|source| source.downcast_ref::<serde_path_to_error::Error<serde_json::Error>>());
             match traced {
                 Some(error) => wrong_field(&error.path().to_string(), &error.inner().to_string()).into(),
                 None => Failure::new(Code::Invalid, "the body is not what is expected here").into(),

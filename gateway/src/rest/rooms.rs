@@ -39,9 +39,7 @@ const SEATS: u16 = 100;
 const MAX_QUERY_CHARS: usize = 100;
 
 pub(super) fn routes() -> Router<Arc<Gateway>> {
-    Router::new()
-        .route("/rooms", post(create).get(list))
-        .route("/rooms/{id}", get(one).patch(update).delete(archive))
+    Router::new().route("/rooms", post(create).get(list)).route("/rooms/{id}", get(one).patch(update).delete(archive))
 }
 
 #[derive(Deserialize)]

@@ -19,10 +19,7 @@ use crate::{
 };
 
 pub(super) fn routes() -> Router<Arc<Gateway>> {
-    Router::new()
-        .route("/users/me", get(me))
-        .route("/users/me/rooms", get(my_rooms))
-        .route("/users/{id}", get(user))
+    Router::new().route("/users/me", get(me)).route("/users/me/rooms", get(my_rooms)).route("/users/{id}", get(user))
 }
 
 #[derive(Deserialize)]

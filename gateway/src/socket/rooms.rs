@@ -214,7 +214,8 @@ impl Rooms {
 
     /// Whether all of a room up to `heads` has been written.
     pub(super) fn have_written(&self, room: RoomId, heads: &Heads) -> bool {
-        let reached = |followed: &Followed| Class::ALL.into_iter().all(|class| followed.cursor.of(class) >= heads.of(class));
+        let reached =
+            |followed: &Followed| Class::ALL.into_iter().all(|class| followed.cursor.of(class) >= heads.of(class));
         self.followed.get(&room).is_some_and(reached)
     }
 

@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// How long a client may take nothing off the wire. It costs a task, a cursor per room and what its buffers hold.
-const STALLED_AFTER: Duration = Duration::from_secs(600);
+const STALLED_AFTER: Duration = Duration::from_mins(10);
 
 /// How long the close handshake may take.
 const CLOSE_WITHIN: Duration = Duration::from_secs(2);
@@ -124,11 +124,11 @@ async fn patiently(
 ) -> Result<(), Gone> {
     let mut write = std::pin::pin!(write);
     if let Some(written) = poll_immediate(&mut write).await {
-        return written.map_err(|_| Gone::Left);
+        return written.map_err(|_error| Gone::Left);
     }
     *strained = true;
     tokio::select! {
-        written = &mut write => written.map_err(|_| Gone::Left),
+        written = &mut write => written.map_err(|_error| Gone::Left),
         () = sleep(STALLED_AFTER) => Err(Gone::Closed(Close::Stalled)),
         () = async { shutdown.cancelled().await; sleep(DRAIN_WITHIN).await } => Err(Gone::Closed(Close::GoingAway)),
     }

@@ -17,9 +17,7 @@ use crate::{
 /// Does it and tells what came of it.
 pub(super) async fn run(gateway: &Gateway, user: UserId, work: Work) -> Result<Answer, Failure> {
     match work {
-        Work::Subscribe(room, cursor) => {
-            Ok(Answer::Opening(Box::new(gateway.hub.open_for(user, room, cursor).await?)))
-        }
+        Work::Subscribe(room, cursor) => Ok(Answer::Opening(Box::new(gateway.hub.open_for(user, room, cursor).await?))),
         Work::Unsubscribe(_) => Err(Failure::internal(&"an unsubscribe left its session")),
         Work::Command(Command::Post(room, posting)) => post(gateway, user, room, posting).await,
         Work::Command(command) => Ok(Answer::Done(carry_out(gateway, user, command).await?)),

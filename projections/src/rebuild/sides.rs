@@ -10,10 +10,7 @@ use voxlog_core::{
 };
 
 use super::{Progress, RebuildError};
-use crate::{
-    ReadModel,
-    batch, checkpoint,
-};
+use crate::{ReadModel, batch, checkpoint};
 
 /// The most records in one transaction: nobody reads these tables yet, so there is only memory to be spared.
 const BATCH: usize = 5000;
@@ -71,7 +68,9 @@ impl Sides<'_> {
         self.partitions().try_for_each_concurrent(PARALLEL, work).await
     }
 
-    fn partitions(&self) -> impl stream::TryStream<Ok = Partition, Error = RebuildError, Item = Result<Partition, RebuildError>> {
+    fn partitions(
+        &self,
+    ) -> impl stream::TryStream<Ok = Partition, Error = RebuildError, Item = Result<Partition, RebuildError>> {
         stream::iter(self.log.partitions().all().map(Ok))
     }
 
@@ -96,13 +95,7 @@ impl Sides<'_> {
     }
 
     /// Follows until the feed is at `until` or silent.
-    async fn follow(
-        &self,
-        db: &ReadModel,
-        partition: Partition,
-        mut at: Seq,
-        until: Seq,
-    ) -> Result<Seq, RebuildError> {
+    async fn follow(&self, db: &ReadModel, partition: Partition, mut at: Seq, until: Seq) -> Result<Seq, RebuildError> {
         let mut feed = self.log.follow(partition, at).ready_chunks(BATCH);
         while at < until {
             let Ok(chunk) = timeout(QUIET, feed.next()).await else { return Ok(at) };

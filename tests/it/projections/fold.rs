@@ -96,7 +96,10 @@ impl Fold {
     async fn of(db: &ReadModel) -> Self {
         Self {
             names: all(db, "SELECT id, name FROM rooms").await.collect(),
-            members: all(db, "SELECT room_id, user_id, role FROM members").await.map(|(r, u, it)| ((r, u), it)).collect(),
+            members: all(db, "SELECT room_id, user_id, role FROM members")
+                .await
+                .map(|(r, u, it)| ((r, u), it))
+                .collect(),
             bans: all(db, "SELECT room_id, user_id FROM bans").await.collect(),
             mutes: all(db, "SELECT room_id, user_id FROM mutes").await.collect(),
             messages: all(db, "SELECT room_id, id, content, deleted_at IS NOT NULL FROM messages")

@@ -1,12 +1,22 @@
 //! A rebuild comes to what the log says, in place of the live tables, and nobody notices.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
 };
 
 use sqlx::Row;
-use voxlog_core::{clock::SystemClock, event::Subject, id::{MessageId, RoomId}, room::Settings, testing::ALICE};
+use tokio::time::sleep;
+use voxlog_core::{
+    clock::SystemClock,
+    event::Subject,
+    id::{MessageId, RoomId},
+    room::Settings,
+    testing::ALICE,
+};
 use voxlog_projections::{
     digest::digest,
     messages,
@@ -18,6 +28,9 @@ use super::{
     fold::assert_read_models_are_the_log,
     world::{History, World, opened, posted},
 };
+
+/// How fast writers and readers go on beside a rebuild: a pace that the projectors of a debug build hold.
+const PACE: Duration = Duration::from_millis(5);
 
 async fn run(world: &World, mode: Mode) -> Result<Report, RebuildError> {
     rebuild(world.log.clone(), &world.url, "voxlog", mode, |_| ()).await
@@ -33,16 +46,16 @@ async fn schemas(world: &World) -> Vec<String> {
 async fn rebuilt_equals_live_while_everybody_goes_on() {
     let world = Arc::new(World::new(3).await);
     let mut history = History::begin(&world, 5).await;
-    let _projectors = [world.project(10), world.project(10)];
+    let _projectors = [world.project(50), world.project(50)];
     history.go_on(&world, 1500).await;
+    world.caught_up().await;
     let over = Arc::new(AtomicBool::new(false));
     let writer = tokio::spawn({
         let (world, over) = (world.clone(), over.clone());
         async move {
             while !over.load(Ordering::Relaxed) {
-                history.go_on(&world, 10).await;
-                tokio::task::yield_now().await;
-                tokio::time::sleep(std::time::Duration::from_millis(2)).await;
+                history.go_on(&world, 2).await;
+                sleep(PACE).await;
             }
             history
         }
@@ -55,6 +68,7 @@ async fn rebuilt_equals_live_while_everybody_goes_on() {
                 let page = rooms::public_rooms(&world.db, None, None, 0, 10).await.unwrap();
                 assert_eq!(page.data.len(), 6, "a reader saw no rooms");
                 reads += 1;
+                sleep(PACE).await;
             }
             reads
         }
@@ -83,9 +97,8 @@ async fn a_live_table_that_differs_is_told_and_mended() {
     world.sql("DELETE FROM users WHERE username = 'user3'").await;
 
     let report = run(&world, Mode::Check).await.unwrap();
-    let differ = |report: &Report| -> Vec<_> {
-        report.tables.iter().filter(|it| !it.equal).map(|it| it.live.table).collect()
-    };
+    let differ =
+        |report: &Report| -> Vec<_> { report.tables.iter().filter(|it| !it.equal).map(|it| it.live.table).collect() };
     assert!(!report.equal && !report.swapped);
     assert_eq!(differ(&report), ["users", "messages"]);
     assert_ne!(digest(&world.db).await.unwrap(), right, "a check changes nothing");

@@ -226,7 +226,9 @@ impl History {
             95 => room::Event::Muted { user_id, until, reason },
             96 => room::Event::Unmuted { user_id },
             97 => room::Event::RoleChanged { user_id, role: Role::Admin, former_owner_id: None },
-            _ => room::Event::Updated(room::Changes { name: Some(format!("name {}", self.edits)), ..Default::default() }),
+            _ => {
+                room::Event::Updated(room::Changes { name: Some(format!("name {}", self.edits)), ..Default::default() })
+            }
         }
     }
 }

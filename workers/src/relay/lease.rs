@@ -177,12 +177,7 @@ impl Lease {
     }
 
     /// `false` when another changed it first.
-    async fn write(
-        &mut self,
-        holder: Option<NodeId>,
-        positions: Positions,
-        revision: u64,
-    ) -> Result<bool, LeaseError> {
+    async fn write(&mut self, holder: Option<NodeId>, positions: Positions, revision: u64) -> Result<bool, LeaseError> {
         let value = Value { holder, positions };
         match self.store.update(KEY, encode(&value), revision).await {
             Ok(_) => {
@@ -214,7 +209,9 @@ impl Lease {
 /// Where to continue: never beyond the log's end, which lies before a saved position only when the log was made anew.
 fn start(saved: Option<Positions>, tails: Positions) -> Positions {
     match saved {
-        Some(saved) if saved.len() == tails.len() => saved.into_iter().zip(tails).map(|(saved, tail)| saved.min(tail)).collect(),
+        Some(saved) if saved.len() == tails.len() => {
+            saved.into_iter().zip(tails).map(|(saved, tail)| saved.min(tail)).collect()
+        }
         _ => tails,
     }
 }

@@ -66,7 +66,8 @@ mod tests {
     #[test]
     fn a_slow_answer_is_no_wrong_clock() {
         let before: Time = "2026-11-20T08:00:00Z".parse().unwrap();
-        let verdict = |took, ahead| judge("x", before, Duration::from_secs(took), before + TimeDelta::seconds(ahead)).verdict;
+        let verdict =
+            |took, ahead| judge("x", before, Duration::from_secs(took), before + TimeDelta::seconds(ahead)).verdict;
         assert_eq!(verdict(3, 3), Verdict::Ok);
         assert_eq!(verdict(0, 3), Verdict::Warn);
         assert_eq!(verdict(9, -3), Verdict::Warn, "it can't have answered before it was asked");

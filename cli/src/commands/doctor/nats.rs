@@ -119,7 +119,8 @@ fn copies(info: &Info, wanted: u8) -> Option<Check> {
     if cluster.leader.is_none() {
         return Some(Check::fail("replicas", format!("{name} has no leader"), "start the servers that are missing"));
     }
-    let behind: Vec<_> = cluster.replicas.iter().filter(|peer| peer.offline || !peer.current).map(|peer| &*peer.name).collect();
+    let behind: Vec<_> =
+        cluster.replicas.iter().filter(|peer| peer.offline || !peer.current).map(|peer| &*peer.name).collect();
     let remedy = "look at these servers: the log loses its leader with one more";
     (!behind.is_empty()).then(|| Check::warn("replicas", format!("{name} is behind on {}", behind.join(", ")), remedy))
 }
@@ -131,5 +132,9 @@ fn sync(embedded: bool) -> Check {
         return Check::warn("fsync", found, "use a server with sync_interval: always where that matters");
     }
     let found = "can't be asked from here";
-    Check::warn("fsync", found, "see that the servers' configs say jetstream { sync_interval: always }, as those in nats/ do")
+    Check::warn(
+        "fsync",
+        found,
+        "see that the servers' configs say jetstream { sync_interval: always }, as those in nats/ do",
+    )
 }

@@ -23,7 +23,11 @@ pub(super) async fn examine(url: &str) -> Vec<Check> {
 
 /// Messages flow without it, so nothing else of this fails.
 fn away(problem: &str) -> Check {
-    Check::fail("PostgreSQL", problem, "start it, or correct DATABASE_URL; until then history, search and sign-in are away")
+    Check::fail(
+        "PostgreSQL",
+        problem,
+        "start it, or correct DATABASE_URL; until then history, search and sign-in are away",
+    )
 }
 
 async fn questions(url: &str) -> Result<Vec<Check>, sqlx::Error> {
@@ -49,7 +53,8 @@ async fn version(connection: &mut PgConnection) -> Result<Check, sqlx::Error> {
 
 async fn migrations(connection: &mut PgConnection, schema: &str, what: &str) -> Result<Check, sqlx::Error> {
     let table = format!("{schema}._sqlx_migrations");
-    let there: bool = sqlx::query_scalar("select to_regclass($1) is not null").bind(&table).fetch_one(&mut *connection).await?;
+    let there: bool =
+        sqlx::query_scalar("select to_regclass($1) is not null").bind(&table).fetch_one(&mut *connection).await?;
     if !there {
         let found = format!("no tables for {what} yet");
         return Ok(Check::warn("migrations", found, "the first `voxlog serve` makes them"));
@@ -60,6 +65,10 @@ async fn migrations(connection: &mut PgConnection, schema: &str, what: &str) -> 
     Ok(if failed == 0 {
         Check::ok("migrations", format!("{what}: {all} applied"))
     } else {
-        Check::fail("migrations", format!("{what}: {failed} of {all} failed"), "look at the log of the first `voxlog serve`")
+        Check::fail(
+            "migrations",
+            format!("{what}: {failed} of {all} failed"),
+            "look at the log of the first `voxlog serve`",
+        )
     })
 }

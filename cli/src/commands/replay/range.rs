@@ -35,7 +35,8 @@ impl FromStr for Bound {
         if let Ok(seq) = text.parse() {
             return Ok(Self::Seq(Seq(seq)));
         }
-        let time = text.parse().map_err(|_| format!("{text:?} is neither a seq nor a time like 2026-11-20T08:00:00Z"))?;
+        let time =
+            text.parse().map_err(|_| format!("{text:?} is neither a seq nor a time like 2026-11-20T08:00:00Z"))?;
         Ok(Self::Time(time))
     }
 }
@@ -66,7 +67,9 @@ pub(super) async fn plan(replay: &Replay, log: &dyn Log, locator: &Locator) -> a
             None => tail,
             Some(Bound::Seq(seq)) => seq.min(tail),
             // The first one later than that is the first that is out.
-            Some(Bound::Time(time)) => before(locator.first_at(partition, time + TimeDelta::nanoseconds(1)).await?).min(tail),
+            Some(Bound::Time(time)) => {
+                before(locator.first_at(partition, time + TimeDelta::nanoseconds(1)).await?).min(tail)
+            }
         };
         ranges.push(Range { partition, after, until });
     }

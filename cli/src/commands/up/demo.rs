@@ -37,8 +37,8 @@ const TOKEN_TTL: Duration = Duration::from_hours(24);
 /// What is printed of the demo.
 #[derive(Debug, Default)]
 pub(super) struct Shown {
-    /// Everybody's password, when the demo was made here.
-    pub(super) password: Option<String>,
+    /// Everybody's password.
+    pub(super) password: String,
     /// Who they are.
     pub(super) people: Vec<&'static str>,
     /// Whose token is shown; absent without a demo.
@@ -84,7 +84,7 @@ pub(super) async fn prepare(
     let identity = Identity::new(link::identity_pool(database)?, &config, Arc::new(SystemClock))?;
     let token = identity.issue(note.user).map_err(told)?.token;
     let person = Person { name: PEOPLE[0], token, room: note.room, namespace: link.namespace.to_string() };
-    Ok(Shown { password: Some(note.password), people: PEOPLE.to_vec(), person: Some(person) })
+    Ok(Shown { password: note.password, people: PEOPLE.to_vec(), person: Some(person) })
 }
 
 async fn is_empty(log: &dyn Log) -> anyhow::Result<bool> {

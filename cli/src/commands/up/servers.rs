@@ -32,21 +32,19 @@ impl Servers {
     /// Starts what the environment does not name. Dropping it, finished or not, ends what was started.
     pub(super) async fn start(sources: &Sources, data_dir: &Path) -> Result<Self, EmbeddedError> {
         let named = |setting| sources.find(setting).map(|found| found.value.to_owned());
-        let nats = match named(&settings::NATS_URL) {
-            Some(url) => Nats::Foreign(url),
-            None => {
-                eprintln!("starting nats-server …");
-                Nats::Own(Box::new(NatsServer::start(NatsOptions::new(data_dir.join("nats"))).await?))
-            }
+        let nats = if let Some(url) = named(&settings::NATS_URL) {
+            Nats::Foreign(url)
+        } else {
+            eprintln!("starting nats-server …");
+            Nats::Own(Box::new(NatsServer::start(NatsOptions::new(data_dir.join("nats"))).await?))
         };
-        let postgres = match named(&settings::DATABASE_URL) {
-            Some(url) => Database::Foreign(url),
-            None => {
-                eprintln!("starting PostgreSQL …");
-                let server = Postgres::start(PostgresOptions::new(data_dir.join("postgres"))).await?;
-                server.create_database(DATABASE).await?;
-                Database::Own(Box::new(server))
-            }
+        let postgres = if let Some(url) = named(&settings::DATABASE_URL) {
+            Database::Foreign(url)
+        } else {
+            eprintln!("starting PostgreSQL …");
+            let server = Postgres::start(PostgresOptions::new(data_dir.join("postgres"))).await?;
+            server.create_database(DATABASE).await?;
+            Database::Own(Box::new(server))
         };
         Ok(Self { nats, postgres })
     }

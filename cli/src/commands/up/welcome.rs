@@ -12,38 +12,27 @@ pub(super) fn text(
     nats_is_foreign: bool,
     data_dir: &Path,
 ) -> anyhow::Result<String> {
-    let http = format!("http://{address}");
-    let mut text = format!(
-        "\nVoxlog is up. Ctrl-C stops it.\n\n  \
-         API        {http}/api/v1\n  \
-         WebSocket  ws://{address}/ws\n  \
-         health     {http}/health\n  \
-         metrics    {http}/metrics\n"
-    );
-    let Some(person) = &shown.person else {
-        let body = r#"{"username":"ada","email":"ada@example.org","password":"a long enough secret"}"#;
-        text += &format!(
-            "\nNobody is here yet. Make an account:\n\n  curl -X POST {http}/api/v1/auth/register \
-             -H 'Content-Type: application/json' -d '{body}'\n"
-        );
-        return Ok(text);
-    };
-    if let Some(password) = &shown.password {
-        text += &format!("\nThe demo's people are {}; their password is {password}\n", shown.people.join(", "));
-    }
-    text += &format!("A token for {}, good for a day:\n\n{}\n", person.name, person.token);
-    let room = person.room;
-    let voxlog = quoted(&env::current_exe()?.to_string_lossy());
+    let places = places(address);
+    let Some(person) = &shown.person else { return Ok(format!("{places}\n{}", alone(address))) };
+    let people = shown.people.join(", ");
+    let password = &shown.password;
     // An address of the environment's own may hold a password, which does not belong on a screen.
-    let nats = if nats_is_foreign { "\"$NATS_URL\"".to_owned() } else { nats_url.to_owned() };
-    let token = &person.token;
-    text += &format!(
-        r#"
+    let nats = if nats_is_foreign { "\"$NATS_URL\"" } else { nats_url };
+    let voxlog = quoted(&env::current_exe()?.to_string_lossy());
+    let (room, token, namespace) = (person.room, &person.token, &person.namespace);
+    let data_dir = quoted(&data_dir.to_string_lossy());
+    Ok(format!(
+        r#"{places}
+The demo's people are {people}; their password is {password}
+A token for {name}, good for a day:
+
+{token}
+
 Listen to a room (Node.js brings npx):
   npx -y wscat -c ws://{address}/ws -w-1 -x '{{"op":"hello","id":"1","token":"{token}"}}' -x '{{"op":"subscribe","id":"2","room":"{room}"}}'
 
 Say something in it:
-  curl -X POST {http}/api/v1/messages -H 'Authorization: Bearer {token}' -H 'Content-Type: application/json' -d '{{"roomId":"{room}","content":"Hello from a terminal"}}'
+  curl -X POST http://{address}/api/v1/messages -H 'Authorization: Bearer {token}' -H 'Content-Type: application/json' -d '{{"roomId":"{room}","content":"Hello from a terminal"}}'
 
 Get every committed event as it happens (the nats program: https://github.com/nats-io/natscli):
   nats --server {nats} sub '{namespace}.live.room.>'
@@ -51,16 +40,37 @@ Get every committed event as it happens (the nats program: https://github.com/na
 Read the room again from the log:
   {voxlog} --data-dir {data_dir} replay --room {room}
 "#,
-        namespace = person.namespace,
-        data_dir = quoted(&data_dir.to_string_lossy()),
-    );
-    Ok(text)
+        name = person.name,
+    ))
+}
+
+fn places(address: SocketAddr) -> String {
+    format!(
+        "\nVoxlog is up. Ctrl-C stops it.\n\n  \
+         API        http://{address}/api/v1\n  \
+         WebSocket  ws://{address}/ws\n  \
+         health     http://{address}/health\n  \
+         metrics    http://{address}/metrics\n"
+    )
+}
+
+/// Without a demo there is nobody to act as.
+fn alone(address: SocketAddr) -> String {
+    let body = r#"{"username":"ada","email":"ada@example.org","password":"a long enough secret"}"#;
+    format!(
+        "Nobody is here yet. Make an account:\n  curl -X POST http://{address}/api/v1/auth/register \
+         -H 'Content-Type: application/json' -d '{body}'\n"
+    )
 }
 
 /// A word for a shell.
 fn quoted(text: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-+:@%".contains(&byte);
-    if !text.is_empty() && text.bytes().all(plain) { text.to_owned() } else { format!("'{}'", text.replace('\'', r"'\''")) }
+    if !text.is_empty() && text.bytes().all(plain) {
+        text.to_owned()
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
 }
 
 #[cfg(test)]

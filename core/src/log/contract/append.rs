@@ -57,11 +57,7 @@ pub async fn a_repetition_is_stored_once(nodes: &Nodes) {
 pub async fn what_can_never_be_stored_is_refused(nodes: &Nodes) {
     let (log, room) = (&*nodes[0], new_room());
     let many = |count| (0..count).map(|_| record(control(room), "one of many")).collect();
-    let strange = [
-        vec![],
-        vec![record(control(room), "one chain"), record(messages(room), "another")],
-        many(1000),
-    ];
+    let strange = [vec![], vec![record(control(room), "one chain"), record(messages(room), "another")], many(1000)];
     for records in strange {
         let answer = log.commit(Commit { records, guard: Guard::Chain(Seq::ZERO), marker: Some(room) }).await;
         assert!(matches!(answer, Err(AppendError::Refused(_))), "{answer:?}");

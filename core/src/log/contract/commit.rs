@@ -60,8 +60,7 @@ pub async fn of_commits_on_one_chain_one_wins(nodes: &Nodes) {
         let won: Vec<Seq> = answers.iter().flatten().map(|appended| appended.seq).collect();
         assert_eq!(won.len(), 1, "exactly one of {answers:?}");
         for answer in answers.into_iter().filter_map(Result::err) {
-            let lost = AppendError::Conflict { seen: won[0], unsettled: false };
-            assert_eq!(answer, lost);
+            assert_eq!(answer, AppendError::Conflict { seen: won[0], unsettled: false });
         }
         last = won[0];
         winners.push(last);
@@ -73,9 +72,10 @@ pub async fn of_commits_on_one_chain_one_wins(nodes: &Nodes) {
 pub async fn a_commit_repeated_answers_the_original(nodes: &Nodes) {
     let room = new_room();
     for (marker, guard) in [(Some(room), Seq::ZERO), (None, Seq(1))] {
-        let last = chain(&*nodes[0], control(room), tail(&*nodes[0], room).await.last).await.last().map(|last| last.seq);
+        let last =
+            chain(&*nodes[0], control(room), tail(&*nodes[0], room).await.last).await.last().map(|last| last.seq);
         let guard = Guard::Chain(if guard == Seq::ZERO { guard } else { last.unwrap_or_default() });
-        let commit = Commit { marker, guard, ..kick(room, Seq::ZERO) };
+        let commit = Commit { guard, marker, ..kick(room, Seq::ZERO) };
         let first = nodes[0].commit(commit.clone()).await.expect("the only writer of its chain");
         assert!(!first.duplicate);
         for node in nodes {
@@ -87,7 +87,8 @@ pub async fn a_commit_repeated_answers_the_original(nodes: &Nodes) {
         assert_eq!(chain.iter().filter(|stored| stored.seq >= first.seq).count(), 1, "it stands once");
         if marker.is_some() {
             let came = follow_until(&*nodes[0], partition(&*nodes[0], room), first.seq, known.last).await;
-            let markers = came.iter().filter(|stored| stored.subject == Subject::Fence && text(stored) == room.to_string());
+            let markers =
+                came.iter().filter(|stored| stored.subject == Subject::Fence && text(stored) == room.to_string());
             assert_eq!(markers.count(), 1, "its marker stands once");
         }
     }

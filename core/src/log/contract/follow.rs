@@ -1,8 +1,8 @@
 //! Ordered, gap-free.
 
 use super::{
-    Chain, DEADLINE, Nodes, Seq, StreamExt, Subject, chain, fill, follow_until, kick, messages, new_room, partition, post,
-    record, same, seqs, tail, take_until, text, timeout,
+    Chain, DEADLINE, Nodes, Seq, StreamExt, Subject, chain, fill, follow_until, kick, messages, new_room, partition,
+    post, record, same, seqs, tail, take_until, text, timeout,
 };
 
 /// From any start, a follower gets what stands after it, once and in order.
@@ -18,7 +18,8 @@ pub async fn a_follower_from_any_start_gets_what_stands_there(nodes: &Nodes) {
     let of_room = |subject| matches!(subject, Subject::Chain(Chain::Room(of, _)) if of == room);
     assert_eq!(all.iter().filter(|stored| of_room(stored.subject)).count(), 151);
     let read = chain(log, messages(room), end).await;
-    let followed: Vec<_> = all.iter().filter(|stored| stored.subject == Subject::Chain(messages(room))).cloned().collect();
+    let followed: Vec<_> =
+        all.iter().filter(|stored| stored.subject == Subject::Chain(messages(room))).cloned().collect();
     assert!(same(&read, &followed), "what is read is what is followed");
     for start in [0, 1, 75, all.len() - 2] {
         for node in nodes {
@@ -43,8 +44,7 @@ pub async fn a_follower_gets_what_comes(nodes: &Nodes) {
     for feed in &mut feeds {
         let got = take_until(feed, last.next()).await;
         assert!(got.is_sorted_by(|one, next| one.seq < next.seq), "in order, once");
-        let mine: Vec<_> =
-            got.into_iter().filter(|stored| stored.subject == Subject::Chain(messages(room))).collect();
+        let mine: Vec<_> = got.into_iter().filter(|stored| stored.subject == Subject::Chain(messages(room))).collect();
         assert_eq!(seqs(&mine), acks);
         assert!(mine.iter().all(|stored| text(stored) != "refused"));
     }

@@ -13,16 +13,60 @@ use crate::{close::Close, config::Limits, error::Failure, hub::Entry};
 
 /// Every op of this version.
 pub(super) const OPS: [&str; 24] = [
-    "hello", "subscribe", "unsubscribe", "history", "ping", "room.create", "room.update", "room.archive", "room.join",
-    "room.leave", "room.kick", "room.ban", "room.unban", "room.mute", "room.unmute", "room.role", "message.send",
-    "message.edit", "message.delete", "message.pin", "message.unpin", "reaction.add", "reaction.remove", "read.mark",
+    "hello",
+    "subscribe",
+    "unsubscribe",
+    "history",
+    "ping",
+    "room.create",
+    "room.update",
+    "room.archive",
+    "room.join",
+    "room.leave",
+    "room.kick",
+    "room.ban",
+    "room.unban",
+    "room.mute",
+    "room.unmute",
+    "room.role",
+    "message.send",
+    "message.edit",
+    "message.delete",
+    "message.pin",
+    "message.unpin",
+    "reaction.add",
+    "reaction.remove",
+    "read.mark",
 ];
 
 /// Every field of any op.
 pub(super) const FIELDS: [&str; 26] = [
-    "token", "presence", "room", "cursor", "class", "after", "before", "limit", "name", "description", "maxUsers",
-    "settings", "code", "userId", "reason", "until", "role", "content", "type", "replyTo", "threadRoot", "attachments",
-    "messageId", "emoji", "op", "id",
+    "token",
+    "presence",
+    "room",
+    "cursor",
+    "class",
+    "after",
+    "before",
+    "limit",
+    "name",
+    "description",
+    "maxUsers",
+    "settings",
+    "code",
+    "userId",
+    "reason",
+    "until",
+    "role",
+    "content",
+    "type",
+    "replyTo",
+    "threadRoot",
+    "attachments",
+    "messageId",
+    "emoji",
+    "op",
+    "id",
 ];
 
 const ROOM: &str = "01890a5d-ac96-774b-bcce-b302099a8057";
@@ -82,7 +126,8 @@ pub(super) fn server_frames() -> Vec<ServerFrame> {
     let plain = Ack { id: text("a"), room, seq: Some(Seq(42)), message_id: None, time: None, duplicate: false };
     let session: SessionId = BOB.parse().unwrap();
     let time = Some("2026-11-20T12:00:00.123Z".parse().unwrap());
-    let too_fast = Failure { retry_after: Some(Duration::from_micros(1500)), ..Failure::new(Code::RateLimited, "slow") };
+    let too_fast =
+        Failure { retry_after: Some(Duration::from_micros(1500)), ..Failure::new(Code::RateLimited, "slow") };
     vec![
         ServerFrame::Welcome {
             id: FrameId::Number(1),
@@ -97,7 +142,7 @@ pub(super) fn server_frames() -> Vec<ServerFrame> {
             recovered: false,
             reason: Some("cursor_ahead"),
             heads,
-            state: Box::new(interior()),
+            state: Box::new(room_state()),
         },
         ack(plain.clone()),
         ack(Ack { seq: None, ..plain.clone() }),
@@ -114,8 +159,8 @@ pub(super) fn server_frames() -> Vec<ServerFrame> {
     ]
 }
 
-/// A room as the fold of its beginning.
-pub(crate) fn interior() -> voxlog_core::room::Interior {
+/// A room as members see it at its beginning.
+pub(crate) fn room_state() -> voxlog_core::room::View {
     use voxlog_core::{
         decider::Decider,
         room::{Event, Room, Settings},
@@ -129,7 +174,7 @@ pub(crate) fn interior() -> voxlog_core::room::Interior {
         max_users: 10,
         settings: Settings::default(),
     });
-    room.interior().expect("it was created").clone()
+    room.view().expect("it was created")
 }
 
 #[test]

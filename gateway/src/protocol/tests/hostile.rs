@@ -142,20 +142,33 @@ fn an_id_is_a_short_text_or_a_whole_number() {
 
 #[test]
 fn unknown_ops_and_those_of_later_versions_are_unsupported() {
-    for op in ["", "x", "room.x", "message.x", "reaction.x", "x.add", "read.mark", "typing.start", "typing.stop",
-        "presence.update", "voice.join", "voice.update", "voice.leave", "voice.signal"]
-    {
+    for op in [
+        "",
+        "x",
+        "room.x",
+        "message.x",
+        "reaction.x",
+        "x.add",
+        "read.mark",
+        "typing.start",
+        "typing.stop",
+        "presence.update",
+        "voice.join",
+        "voice.update",
+        "voice.leave",
+        "voice.signal",
+    ] {
         let frame = json!({"id": "a", "op": op, "room": ROOM});
-        assert_eq!(refused(&frame, Some(text("a"))), (Code::Unsupported, vec![]), "{op}");
+        assert_eq!(refused(&frame, Some(&text("a"))), (Code::Unsupported, vec![]), "{op}");
     }
     let attached = json!({"id": "a", "op": "message.send", "room": ROOM, "content": "x", "attachments": [1]});
-    assert_eq!(refused(&attached, Some(text("a"))).0, Code::Unsupported);
+    assert_eq!(refused(&attached, Some(&text("a"))).0, Code::Unsupported);
 }
 
 #[test]
 fn a_wrong_field_is_named() {
     let wrong = |frame: Value| {
-        let (code, fields) = refused(&frame, Some(text("a")));
+        let (code, fields) = refused(&frame, Some(&text("a")));
         assert_eq!((code, fields.len()), (Code::Invalid, 1), "{frame}");
         fields[0].clone()
     };

@@ -18,7 +18,7 @@ fn what_is_asked_of_one_room_runs_one_after_the_other() {
     let wanted = trial.wanted();
     assert!(matches!(&wanted[0], Wanted::Frame(frame) if frame["code"] == "muted" && frame["id"] == 1));
     assert_eq!(wanted[1..], [Wanted::Run(line(LOBBY), number(2))]);
-    trial.session.completed(line(LOBBY), number(2), done(7));
+    trial.session.completed(line(LOBBY), number(2), Ok(done(7)));
     let wanted = trial.wanted();
     assert_eq!(wanted[0], Wanted::Frame(json!({"op": "ack", "id": 2, "room": LOBBY, "seq": 7})));
     assert_eq!(wanted[1..], [Wanted::Run(line(LOBBY), number(3))]);
@@ -31,7 +31,7 @@ fn a_subscription_waits_for_the_join_before_it() {
     trial.says(json!({"id": 2, "op": "subscribe", "room": LOBBY}));
     trial.says(json!({"id": 3, "op": "unsubscribe", "room": LOBBY}));
     assert_eq!(trial.wanted(), [Wanted::Run(line(LOBBY), number(1))]);
-    trial.session.completed(line(LOBBY), number(1), done(1));
+    trial.session.completed(line(LOBBY), number(1), Ok(done(1)));
     assert_eq!(trial.wanted()[1..], [Wanted::Run(line(LOBBY), number(2))]);
     trial.session.completed(line(LOBBY), number(2), Ok(opening()));
     let wanted = trial.wanted();
@@ -68,7 +68,9 @@ fn a_room_that_was_lost_is_told_once() {
     trial.wanted();
     let lost = || Failure::new(Code::NotAMember, "gone");
     trial.session.ended(room(LOBBY), lost());
-    assert!(matches!(&trial.wanted()[..], [Wanted::Frame(frame)] if frame["room"] == LOBBY && frame["code"] == "not_a_member"));
+    assert!(
+        matches!(&trial.wanted()[..], [Wanted::Frame(frame)] if frame["room"] == LOBBY && frame["code"] == "not_a_member")
+    );
     trial.session.ended(room(LOBBY), lost());
     assert_eq!(trial.wanted(), []);
 }
@@ -84,7 +86,10 @@ fn too_fast_a_client_is_told_when_to_go_on() {
     let wanted = trial.wanted();
     assert_eq!(wanted[0], Wanted::Run(line(LOBBY), number(1)));
     let Wanted::Frame(refusal) = &wanted[1] else { panic!("{wanted:?}") };
-    assert_eq!((&refusal["id"], &refusal["code"], &refusal["retryAfterMs"]), (&json!(3), &json!("rate_limited"), &json!(100)));
+    assert_eq!(
+        (&refusal["id"], &refusal["code"], &refusal["retryAfterMs"]),
+        (&json!(3), &json!("rate_limited"), &json!(100))
+    );
     trial.passes(Duration::from_millis(100));
     trial.says(leave(4, ATTIC));
     assert_eq!(trial.wanted(), [Wanted::Run(line(ATTIC), number(4))]);
@@ -102,7 +107,7 @@ fn what_stands_in_line_is_bounded() {
 }
 
 fn opening() -> Answer {
-    let state = crate::protocol::tests::frames::interior();
+    let state = crate::protocol::tests::frames::room_state();
     Answer::Opening(Box::new(Opening {
         recovered: false,
         reason: None,
@@ -140,13 +145,13 @@ proptest! {
             look(&mut trial, &mut under_way);
             if complete && !under_way.is_empty() {
                 let (line, id) = under_way.remove(id % under_way.len());
-                let outcome = if well { done(1) } else { Err(Failure::new(Code::Muted, "no")) };
+                let outcome = if well { Ok(done(1)) } else { Err(Failure::new(Code::Muted, "no")) };
                 trial.session.completed(line, id, outcome);
                 look(&mut trial, &mut under_way);
             }
         }
         while let Some((line, id)) = under_way.pop() {
-            trial.session.completed(line, id, done(1));
+            trial.session.completed(line, id, Ok(done(1)));
             look(&mut trial, &mut under_way);
         }
         prop_assert_eq!(answered, asked.len());
