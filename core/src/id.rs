@@ -101,7 +101,6 @@ impl From<MessageId> for EventId {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "the one place that mints ids")]
 fn mint(clock: &dyn Clock) -> Uuid {
     let now = clock.now();
     let (seconds, nanos) = (now.timestamp(), now.timestamp_subsec_nanos());

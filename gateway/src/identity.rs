@@ -1,6 +1,6 @@
 //! Who somebody is: accounts, passwords, tokens. Nothing else reads a token.
 //!
-//! PostgreSQL owns identity, in a schema of its own; the log learns its facts through the [`outbox`], each exactly once.
+//! PostgreSQL owns identity, in a schema of its own; the log learns its facts through the [`outbox`], each once.
 //! Verifying an access token needs a public key and the time, so whoever is signed in stays so with PostgreSQL away;
 //! signing in and refreshing wait for it.
 

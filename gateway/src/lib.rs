@@ -3,9 +3,12 @@
 //! A command comes in through [`socket`] or [`rest`], the [`hub`] decides and appends it; what the hub follows goes out
 //! through the sockets. [`identity`] says who somebody is; nothing else reads a token.
 
-use std::sync::Arc;
+use std::{net::SocketAddr, sync::Arc};
 
-use axum::Router;
+use axum::{
+    Router,
+    serve::{Listener, ListenerExt},
+};
 use sqlx::PgPool;
 use tokio::net::TcpListener;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -84,10 +87,20 @@ pub enum ServeError {
 pub async fn serve(parts: Parts, listener: TcpListener, shutdown: CancellationToken) -> Result<(), ServeError> {
     let gateway = start(parts, shutdown.clone()).await?;
     let app = routes(Arc::clone(&gateway)).into_make_service();
-    axum::serve(listener, app).with_graceful_shutdown(shutdown.cancelled_owned()).await?;
+    axum::serve(undelayed(listener), app).with_graceful_shutdown(shutdown.cancelled_owned()).await?;
     gateway.tasks.close();
     gateway.tasks.wait().await;
     Ok(())
+}
+
+/// Connections whose small frames go out at once. Otherwise an ack that follows an event waits for the client's delayed
+/// acknowledgement of that event: 40 ms.
+pub fn undelayed(listener: TcpListener) -> impl Listener<Addr = SocketAddr> {
+    listener.tap_io(|connection| {
+        if let Err(error) = connection.set_nodelay(true) {
+            tracing::debug!(%error, "a connection's delay can't be switched off");
+        }
+    })
 }
 
 /// Starts everything behind the listener.

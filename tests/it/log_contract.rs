@@ -79,7 +79,7 @@ async fn a_log_is_refused_when_it_is_not_what_it_must_be() {
     let replicas = open(LogConfig { replicas: 3, ..config.clone() }).await;
     assert_eq!(replicas, Err(OpenError::Replicas { stream: stream.clone(), found: 1, wanted: 3 }));
     assert_eq!(open(LogConfig { replicas: 2, ..config.clone() }).await, Err(OpenError::InvalidReplicas(2)));
-    let window = open(LogConfig { duplicate_window: Duration::from_secs(60), ..config.clone() }).await;
+    let window = open(LogConfig { duplicate_window: Duration::from_mins(1), ..config.clone() }).await;
     let what = "duplicate_window is 120s, not 60s".to_owned();
     assert_eq!(window, Err(OpenError::Foreign { stream, what }));
     assert_eq!(open(config).await, Ok(()), "nothing was changed by the refusals");

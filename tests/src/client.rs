@@ -154,6 +154,20 @@ impl Client {
         self.answer(id).await
     }
 
+    /// The next frame of any kind, answers included.
+    pub async fn next_frame(&mut self, within: Duration) -> Result<Value, Gone> {
+        let deadline = Instant::now() + within;
+        loop {
+            if let Some(frame) = self.unasked.pop_front() {
+                return Ok(frame);
+            }
+            if let Some(id) = self.answers.keys().next().copied() {
+                return Ok(self.answers.remove(&id).unwrap_or_default());
+            }
+            self.read(deadline).await?;
+        }
+    }
+
     /// The next frame that answers nothing: an event, heads, news of the socket itself.
     pub async fn next_unasked(&mut self, within: Duration) -> Result<Value, Gone> {
         let deadline = Instant::now() + within;

@@ -12,7 +12,7 @@ use voxlog_core::{
     clock::{Clock, SystemClock},
     id::{RoomId, UserId},
     log::{Log, LogConfig, Namespace, NatsLog, ReadError, Stored},
-    position::{Chain, Class, Partitions, Seq},
+    position::{Chain, Class, Partition, Partitions, Seq},
 };
 use voxlog_gateway::{Parts, config::Config, identity::Identity};
 use voxlog_projections::{ReadModel, projector};
@@ -89,6 +89,11 @@ impl World {
         Arc::new(NatsLog::open(client, config).await.expect("the streams are made or as they must be"))
     }
 
+    /// Which of the log's streams a room is in.
+    pub fn partition_of(&self, room: RoomId) -> Partition {
+        PARTITIONS.of(room.as_uuid())
+    }
+
     /// The live read models.
     pub fn read_model(&self) -> ReadModel {
         ReadModel::connect(&self.database, "voxlog").expect("a database URL")
@@ -137,7 +142,12 @@ impl World {
 
     /// An access token, as if the user had signed in just now.
     pub fn token(&self, user: UserId) -> String {
-        let identity = Identity::new(self.identity_pool(), &self.config(), Arc::new(SystemClock));
+        self.token_at(user, Arc::new(SystemClock))
+    }
+
+    /// An access token, as if the user had signed in when this clock says.
+    pub fn token_at(&self, user: UserId, clock: Arc<dyn Clock>) -> String {
+        let identity = Identity::new(self.identity_pool(), &self.config(), clock);
         identity.expect("the key is one").issue(user).expect("a token can be signed").token
     }
 

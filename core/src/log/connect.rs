@@ -67,7 +67,7 @@ fn note(event: &Event) {
     match event {
         Event::Connected => tracing::info!("connected to NATS"),
         Event::SlowConsumer(_) | Event::Disconnected | Event::ServerError(_) => {
-            tracing::warn!(%event, "NATS connection")
+            tracing::warn!(%event, "NATS connection");
         }
         _ => tracing::debug!(%event, "NATS connection"),
     }

@@ -1,7 +1,7 @@
 //! Access tokens: JWTs (RFC 7519) signed with Ed25519 (RFC 8037), good for some minutes.
 //!
-//! Only that algorithm under a known key id is taken, whatever a token says of itself. The time comes from the [`Clock`], not
-//! from the library.
+//! Only that algorithm under a known key id is taken, whatever a token says of itself. The time comes from the
+//! [`Clock`], not from the library.
 //!
 //! [`Clock`]: voxlog_core::clock::Clock
 

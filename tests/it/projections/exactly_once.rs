@@ -122,8 +122,8 @@ async fn a_reader_waits_for_a_position_but_not_for_ever() {
     History::begin(&world, 4).await;
     let wanted = end(&world).await;
     let started = Instant::now();
-    let waited = world.db.wait_for(wanted, Duration::from_millis(100)).await;
-    assert!(matches!(waited, Err(Lagging::Behind { at: Seq::ZERO, .. })), "{waited:?}");
+    let answer = world.db.wait_for(wanted, Duration::from_millis(100)).await;
+    assert!(matches!(answer, Err(Lagging::Behind { at: Seq::ZERO, .. })), "{answer:?}");
     assert!(started.elapsed() >= Duration::from_millis(100));
     let (reader, _projector) = (world.db.clone(), world.project(100));
     reader.wait_for(wanted, Duration::from_secs(30)).await.unwrap();
