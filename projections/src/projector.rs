@@ -18,7 +18,10 @@ use voxlog_core::{
     position::{Partition, Seq},
 };
 
-use crate::{ReadModel, batch, checkpoint, parked};
+use crate::{
+    ReadModel, batch, checkpoint,
+    parked::{self, Retried},
+};
 
 /// The pauses between attempts: the first, and the longest, with up to half of it off by chance.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
@@ -67,8 +70,8 @@ pub async fn run(config: Config, log: Arc<dyn Log>, db: ReadModel, shutdown: Can
 async fn supervise(config: Config, log: Arc<dyn Log>, db: ReadModel) {
     let database = Arc::new(Outage::default());
     let mut pause = Pause::default();
-    while let Err(error) = db.migrate().await {
-        database.begins(&Fault::from(error));
+    while let Err(fault) = prepare(&db).await {
+        database.begins(&fault);
         pause.wait().await;
     }
     database.ends();
@@ -78,6 +81,16 @@ async fn supervise(config: Config, log: Arc<dyn Log>, db: ReadModel) {
         tasks.spawn(async move { Projector { config, log, db, partition, database }.work().await });
     }
     tasks.join_all().await;
+}
+
+/// A new version may read what an older one had to park, so parked events are tried once at every start.
+async fn prepare(db: &ReadModel) -> Result<(), Fault> {
+    db.migrate().await?;
+    let retried = parked::retry_parked(db, None).await?;
+    if retried != Retried::default() {
+        tracing::info!(applied = retried.applied, stuck = retried.stuck, "parked events tried again");
+    }
+    Ok(())
 }
 
 struct Projector {

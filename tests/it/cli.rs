@@ -90,7 +90,8 @@ fn interrupt(mut up: Up) {
 /// Processes whose command line names the directory.
 fn processes_on(dir: &Path) -> Vec<String> {
     let name = dir.to_string_lossy().into_owned();
-    let lines = fs::read_dir("/proc").unwrap().flatten().filter_map(|entry| fs::read(entry.path().join("cmdline")).ok());
+    let lines =
+        fs::read_dir("/proc").unwrap().flatten().filter_map(|entry| fs::read(entry.path().join("cmdline")).ok());
     lines.map(|line| String::from_utf8_lossy(&line).replace('\0', " ")).filter(|line| line.contains(&name)).collect()
 }
 
@@ -113,12 +114,19 @@ fn one_command_brings_everything_up_and_the_others_find_it() {
         let event: Value = serde_json::from_str(line).unwrap();
         assert_eq!(event["event"]["type"], "voxlog.message.posted.v1");
     }
-    assert_eq!(printed(&dir, "replay").lines().count(), printed(&dir, "replay --from 2000-01-01T00:00:00Z").lines().count());
+    assert_eq!(
+        printed(&dir, "replay").lines().count(),
+        printed(&dir, "replay --from 2000-01-01T00:00:00Z").lines().count()
+    );
     assert_eq!(printed(&dir, "replay --to 2000-01-01T00:00:00Z"), "");
     let room = text.split("replay --room ").nth(1).unwrap().split_whitespace().next().unwrap();
     let of_room = printed(&dir, &format!("replay --room {room} --from 10 --to 19"));
-    let seqs: Vec<_> = of_room.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["seq"].as_u64()).collect();
-    assert!(!seqs.is_empty() && seqs.is_sorted() && seqs.iter().all(|seq| (Some(10)..=Some(19)).contains(seq)), "{seqs:?}");
+    let seqs: Vec<_> =
+        of_room.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["seq"].as_u64()).collect();
+    assert!(
+        !seqs.is_empty() && seqs.is_sorted() && seqs.iter().all(|seq| (Some(10)..=Some(19)).contains(seq)),
+        "{seqs:?}"
+    );
 
     let token = printed(&dir, "token --user ada");
     assert_eq!(token.trim().split('.').count(), 3, "{token}");

@@ -53,7 +53,8 @@ impl Place {
 
     async fn say(&self, room: RoomId, text: &'static str) -> Seq {
         let chain = Chain::Room(room, Class::Msg);
-        let record = Record { id: EventId::mint(&SystemClock), chain, payload: Bytes::from_static(text.as_bytes()), ttl: None };
+        let record =
+            Record { id: EventId::mint(&SystemClock), chain, payload: Bytes::from_static(text.as_bytes()), ttl: None };
         self.log.append(record, Seq::ZERO).await.unwrap().seq
     }
 

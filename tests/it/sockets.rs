@@ -187,7 +187,7 @@ async fn heads_come_with_every_heartbeat_and_never_promise_what_has_not_come() -
     let message = stage.says("and another");
     let talking = tokio::spawn(async move { while owner.call("message.send", message.clone()).await.is_ok() {} });
     let mut proofs = 0;
-    while proofs < 15 {
+    while proofs < 30 {
         let frame = client.next_unasked(PATIENCE).await?;
         proofs += usize::from(frame["rooms"][&stage.room].is_object());
         view.look_at(&frame)?;

@@ -10,6 +10,7 @@ use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 use voxlog_core::{
     clock::{Clock, SystemClock},
+    envelope::Header,
     id::{RoomId, UserId},
     log::{Log, LogConfig, Namespace, NatsLog, ReadError, Stored},
     position::{Chain, Class, Partition, Partitions, Seq},
@@ -239,12 +240,29 @@ pub async fn until(what: impl fmt::Display, mut condition: impl AsyncFnMut() -> 
 
 /// Every message event of a room, as the log has it.
 pub async fn whole_chain(log: &dyn Log, room: RoomId) -> Result<Vec<Stored>, ReadError> {
+    read_chain(log, room, Class::Msg).await
+}
+
+/// Every event of a room, as the log has it: its seq and its id.
+pub async fn whole_room(log: &dyn Log, room: RoomId) -> Result<Vec<(u64, String)>, ReadError> {
+    let mut events = Vec::new();
+    for class in Class::ALL {
+        for stored in read_chain(log, room, class).await? {
+            let header = Header::read(&stored.payload).expect("the log holds events");
+            events.push((stored.seq.0, header.id.to_string()));
+        }
+    }
+    events.sort_unstable();
+    Ok(events)
+}
+
+async fn read_chain(log: &dyn Log, room: RoomId, class: Class) -> Result<Vec<Stored>, ReadError> {
     const PAGE: usize = 1000;
     let head = log.tail(log.partitions().of(room.as_uuid())).await?.last;
     let mut read = Vec::<Stored>::new();
     loop {
         let after = read.last().map_or(Seq::ZERO, |stored| stored.seq);
-        let page = log.read(Chain::Room(room, Class::Msg), after, PAGE, head).await?;
+        let page = log.read(Chain::Room(room, class), after, PAGE, head).await?;
         let full = page.len() == PAGE;
         read.extend(page);
         if !full {

@@ -93,11 +93,12 @@ impl Relay {
 
     /// Waits for the lease, and relays while it lasts.
     async fn term(&self, shutdown: &CancellationToken) -> Result<(), LeaseError> {
-        let connects = self.connects();
         let mut lease = tokio::select! {
             lease = self.acquire() => lease?,
             () = shutdown.cancelled() => return Ok(()),
         };
+        // Now that the server has answered: before, the connection may still have been on its way.
+        let connects = self.connects();
         metrics::gauge!("voxlog_relay_leading").set(1);
         tracing::info!(node = %self.node, "relaying");
         let ended = self.lead(&mut lease, connects, shutdown).await;
