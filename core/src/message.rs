@@ -88,7 +88,7 @@ pub enum Event {
         /// What it says.
         content: String,
         /// What kind of content.
-        #[serde(default)]
+        #[serde(default, rename = "type")]
         kind: Kind,
         /// The message it answers.
         #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -17,7 +17,7 @@ use crate::{
 
 pub use code::{code, normalize_code};
 pub use settings::{Changes, MAX_DESCRIPTION_CHARS, MAX_NAME_CHARS, MAX_SEATS, MIN_SEATS, Settings};
-pub use state::{Interior, MemberView, Role, Room, View};
+pub use state::{Interior, MemberView, Role, Room, UNRECORDED_TTL, View};
 
 mod code;
 mod membership;

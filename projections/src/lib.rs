@@ -21,6 +21,7 @@ pub mod rooms;
 pub mod users;
 
 pub mod checkpoint;
+pub mod health;
 pub mod parked;
 pub mod projector;
 
@@ -33,5 +34,6 @@ mod columns;
 mod page;
 mod schema;
 
+pub use health::Health;
 pub use page::Page;
 pub use read_model::ReadModel;

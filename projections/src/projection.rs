@@ -152,10 +152,13 @@ mod tests {
     }
 
     #[test]
-    fn the_same_kind_of_many_rooms_is_one_layer() {
-        let events: Vec<_> = [(1, 1), (2, 2), (3, 1), (2, 1)].map(|(room, kind)| event(0, room, kind)).into();
-        let found: Vec<_> = layers(&events.iter().collect::<Vec<_>>()).iter().map(Vec::len).collect();
-        assert_eq!(found, [3, 1]);
+    fn events_of_a_kind_share_a_layer_unless_their_room_is_beyond_it() {
+        let sizes = |asked: [(u128, u8); 4]| -> Vec<_> {
+            let events = asked.map(|(room, kind)| event(0, room, kind));
+            layers(&events.iter().collect::<Vec<_>>()).iter().map(Vec::len).collect()
+        };
+        assert_eq!(sizes([(1, 1), (2, 2), (3, 1), (4, 1)]), [3, 1]);
+        assert_eq!(sizes([(1, 1), (2, 2), (3, 1), (2, 1)]), [2, 1, 1]);
     }
 
     proptest! {

@@ -19,7 +19,7 @@ use voxlog_core::{
 };
 
 use crate::{
-    ReadModel, batch, checkpoint,
+    Health, ReadModel, batch, checkpoint,
     parked::{self, Retried},
 };
 
@@ -62,12 +62,19 @@ enum Fault {
 }
 
 /// Keeps `db` up with `log` until `shutdown`. Makes and migrates the schema first. Stopping it at any point, even by
-/// dropping it, loses nothing and applies nothing twice.
-pub async fn run(config: Config, log: Arc<dyn Log>, db: ReadModel, shutdown: CancellationToken) {
-    shutdown.run_until_cancelled(supervise(config, log, db)).await;
+/// dropping it, loses nothing and applies nothing twice. `health` tells meanwhile how it goes.
+pub async fn run(
+    config: Config,
+    log: Arc<dyn Log>,
+    db: ReadModel,
+    health: Arc<Health>,
+    shutdown: CancellationToken,
+) {
+    health.begin(log.partitions());
+    shutdown.run_until_cancelled(supervise(config, log, db, health)).await;
 }
 
-async fn supervise(config: Config, log: Arc<dyn Log>, db: ReadModel) {
+async fn supervise(config: Config, log: Arc<dyn Log>, db: ReadModel, health: Arc<Health>) {
     let database = Arc::new(Outage::default());
     let mut pause = Pause::default();
     while let Err(fault) = prepare(&db).await {
@@ -77,8 +84,9 @@ async fn supervise(config: Config, log: Arc<dyn Log>, db: ReadModel) {
     database.ends();
     let mut tasks = JoinSet::new();
     for partition in log.partitions().all() {
-        let (config, log, db, database) = (config.clone(), log.clone(), db.clone(), database.clone());
-        tasks.spawn(async move { Projector { config, log, db, partition, database }.work().await });
+        let (config, log, db) = (config.clone(), log.clone(), db.clone());
+        let (health, database) = (health.clone(), database.clone());
+        tasks.spawn(async move { Projector { config, log, db, partition, health, database }.work().await });
     }
     tasks.join_all().await;
 }
@@ -98,6 +106,7 @@ struct Projector {
     log: Arc<dyn Log>,
     db: ReadModel,
     partition: Partition,
+    health: Arc<Health>,
     /// Of PostgreSQL: told once for all partitions.
     database: Arc<Outage>,
 }
@@ -111,7 +120,9 @@ impl Projector {
                 self.database.ends();
                 outage.ends();
             };
-            match AssertUnwindSafe(self.project(&mut pause, healthy)).catch_unwind().await {
+            let ended = AssertUnwindSafe(self.project(&mut pause, healthy)).catch_unwind().await;
+            self.health.failed(self.partition);
+            match ended {
                 Ok(Fault::Moved) => continue,
                 Ok(fault @ (Fault::Database(_) | Fault::Migrate(_))) => self.database.begins(&fault),
                 Ok(fault) => outage.begins(&fault),
@@ -187,8 +198,10 @@ impl Projector {
     }
 
     async fn measure(&self, at: Seq) -> Result<u64, Fault> {
-        let lag = self.log.tail(self.partition).await?.last.0.saturating_sub(at.0);
+        let end = self.log.tail(self.partition).await?.last;
+        let lag = end.0.saturating_sub(at.0);
         let parked = parked::count(&self.db, self.partition).await?;
+        self.health.looked(self.partition, at, end);
         let label = self.partition.to_string();
         metrics::gauge!("voxlog_projection_lag_events", "partition" => label.clone()).set(gauge(lag));
         metrics::gauge!("voxlog_projection_parked_events", "partition" => label).set(gauge(parked.unsigned_abs()));

@@ -52,6 +52,11 @@ impl ReadModel {
         &self.pool
     }
 
+    /// Whether PostgreSQL answers. May take as long as PostgreSQL does.
+    pub async fn is_reachable(&self) -> bool {
+        sqlx::query("SELECT 1").execute(&self.pool).await.is_ok()
+    }
+
     /// Closes the connections once what is under way has ended.
     pub async fn close(&self) {
         self.pool.close().await;

@@ -12,6 +12,7 @@ use nix::{
     unistd::Pid,
 };
 use serde_json::Value;
+use voxlog::embedded::nats_server_program;
 use voxlog_tests::servers::scratch;
 
 const VOXLOG: &str = env!("CARGO_BIN_EXE_voxlog-node");
@@ -38,6 +39,8 @@ fn voxlog(dir: &Path, line: &str) -> Command {
         command.env_remove(name);
     }
     command.env_remove("NATS_URL").env_remove("DATABASE_URL");
+    // The program looks below the directory that it runs in, which is not the repository here.
+    command.env("VOXLOG_NATS_SERVER", nats_server_program().expect("a nats-server for the tests"));
     command
 }
 

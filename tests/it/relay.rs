@@ -47,7 +47,8 @@ impl Place {
     async fn relay(&self) -> (JoinHandle<()>, CancellationToken) {
         let client = connect(&servers::nats().await, "relay", None).await.unwrap();
         let shutdown = CancellationToken::new();
-        let run = voxlog_workers::run(QUICK, self.log.clone(), client, self.namespace.clone(), shutdown.clone());
+        let (log, namespace, health) = (self.log.clone(), self.namespace.clone(), Arc::default());
+        let run = voxlog_workers::run(QUICK, log, client, namespace, health, shutdown.clone());
         (tokio::spawn(run), shutdown)
     }
 

@@ -137,7 +137,7 @@ impl World {
     /// A projector over all partitions.
     pub async fn projector(&self) -> Running {
         let (log, read, shutdown) = (self.log().await, self.read_model(), CancellationToken::new());
-        let task = tokio::spawn(projector::run(projector::Config::default(), log, read, shutdown.clone()));
+        let task = tokio::spawn(projector::run(projector::Config::default(), log, read, Arc::default(), shutdown.clone()));
         Running { shutdown, task }
     }
 

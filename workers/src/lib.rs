@@ -2,7 +2,13 @@
 //!
 //! One task so far: the [`relay`], which hands the committed events to integrators on core NATS.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use async_nats::Client;
 use tokio_util::sync::CancellationToken;
@@ -28,9 +34,33 @@ impl Config {
     }
 }
 
+/// Whether the workers of a process can work. Shared with who wants to know.
+#[derive(Debug, Default)]
+pub struct Health(AtomicBool);
+
+impl Health {
+    /// Whether the relay leads, or stands by for the one that does. False until it has reached its lease, and while it
+    /// can't: a connection that breaks is the caller's to see, for a leader finds out only when its lease is stale.
+    pub fn works(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set(&self, works: bool) {
+        self.0.store(works, Ordering::Relaxed);
+    }
+}
+
 /// Does the work until `shutdown`. Faults of NATS are waited out and told to the log, so it ends in no other way.
 ///
-/// Any number of processes may run it: of each task one acts, and the others stand by.
-pub async fn run(config: Config, log: Arc<dyn Log>, client: Client, namespace: Namespace, shutdown: CancellationToken) {
-    relay::run(config, log, client, namespace, shutdown).await;
+/// Any number of processes may run it: of each task one acts, and the others stand by. `health` tells meanwhile whether
+/// this process can do either.
+pub async fn run(
+    config: Config,
+    log: Arc<dyn Log>,
+    client: Client,
+    namespace: Namespace,
+    health: Arc<Health>,
+    shutdown: CancellationToken,
+) {
+    relay::run(config, log, client, namespace, health, shutdown).await;
 }

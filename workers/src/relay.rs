@@ -34,7 +34,7 @@ use voxlog_core::{
     position::{Chain, Partition, Seq},
 };
 
-use crate::Config;
+use crate::{Config, Health};
 
 mod chains;
 mod lease;
@@ -48,8 +48,15 @@ const AFTER_FAULT: Duration = Duration::from_secs(1);
 const HAND_OVER: Duration = Duration::from_secs(2);
 
 /// Relays until `shutdown`.
-pub async fn run(config: Config, log: Arc<dyn Log>, client: Client, namespace: Namespace, shutdown: CancellationToken) {
-    let relay = Relay { node: NodeId::mint(&SystemClock), config, log, client, namespace };
+pub async fn run(
+    config: Config,
+    log: Arc<dyn Log>,
+    client: Client,
+    namespace: Namespace,
+    health: Arc<Health>,
+    shutdown: CancellationToken,
+) {
+    let relay = Relay { node: NodeId::mint(&SystemClock), config, log, client, namespace, health };
     relay.serve(&shutdown).await;
 }
 
@@ -59,6 +66,7 @@ struct Relay {
     log: Arc<dyn Log>,
     client: Client,
     namespace: Namespace,
+    health: Arc<Health>,
 }
 
 /// Why a term is over.
@@ -74,11 +82,14 @@ enum Ended {
 impl Relay {
     /// Stands by, leads, stands by.
     async fn serve(&self, shutdown: &CancellationToken) {
+        // So that it is measured before this one ever leads.
+        metrics::gauge!("voxlog_relay_leading").set(0);
         let mut quiet = false;
         while !shutdown.is_cancelled() {
             match self.term(shutdown).await {
                 Ok(()) => quiet = false,
                 Err(error) => {
+                    self.health.set(false);
                     if !std::mem::replace(&mut quiet, true) {
                         tracing::warn!(%error, "the relay can't work, it keeps trying");
                     }
@@ -112,6 +123,7 @@ impl Relay {
     async fn acquire(&self) -> Result<Lease, LeaseError> {
         let bucket = self.namespace.bucket("RELAY");
         let mut lease = Lease::open(&self.client, bucket, self.node, self.config).await?;
+        self.health.set(true);
         lease.acquire(|| tails(&*self.log)).await?;
         Ok(lease)
     }

@@ -8,7 +8,7 @@ use super::{Event, Settings};
 use crate::{clock::Time, decider::Asked, id::UserId, rejection::Rejection};
 
 /// How long messages of a room that keeps none stay in the log: long enough for a reconnect to catch them up.
-const UNRECORDED_TTL: Duration = Duration::from_mins(1);
+pub const UNRECORDED_TTL: Duration = Duration::from_mins(1);
 
 /// What a member may do, from least to most.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

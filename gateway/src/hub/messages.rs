@@ -17,6 +17,7 @@ use voxlog_core::{
     log::Guard,
     message::{self, Command, Draft, Message, Scene},
     position::{Position, Seq},
+    room::UNRECORDED_TTL,
 };
 use voxlog_projections::messages::fact;
 
@@ -29,11 +30,21 @@ use crate::error::{Code, Failure};
 /// How long a decision waits for the read model to be as new as the fence.
 const READ_PATIENCE: Duration = Duration::from_secs(3);
 
-/// A message as far as a decision needs to know it, true as of a fence.
+/// What was looked up for a decision, true as of a fence.
+struct Looked {
+    fence: Seq,
+    /// The message that the command is about; `None` when it posts one.
+    target: Option<Known>,
+    cited: Vec<(MessageId, Message)>,
+}
+
+/// A message as far as a decision needs to know it.
 struct Known {
     message: Message,
     /// Where it was posted.
     seq: Option<Seq>,
+    /// Whether the log keeps it.
+    recorded: bool,
 }
 
 impl Hub {
@@ -44,39 +55,39 @@ impl Hub {
         command: &Command,
     ) -> Result<Decision, Failure> {
         let fence = self.lane(undertaking.room).lock().fence;
-        let (target, cited) = match command {
-            Command::Post(draft) => {
-                if let Some(seq) = self.already_posted(undertaking.room, id, fence).await? {
-                    return self.same_as(undertaking, draft, seq).await;
-                }
-                (Message::Unwritten, self.cited(undertaking.room, draft, fence).await?)
+        let mut subject = Looked { fence, target: None, cited: Vec::new() };
+        if let Command::Post(draft) = command {
+            if let Some(seq) = self.already_posted(undertaking.room, id, fence).await? {
+                return self.same_as(undertaking, draft, seq).await;
             }
-            _ => (self.known(undertaking.room, id, fence).await?.message, Vec::new()),
-        };
-        self.decide_on(undertaking, command, target, &cited, fence)
+            subject.cited = self.cited(undertaking.room, draft, fence).await?;
+        } else {
+            subject.target = Some(self.known(undertaking.room, id, fence).await?);
+        }
+        self.decide_on(undertaking, command, &subject)
     }
 
     fn decide_on(
         &self,
         undertaking: &Undertaking,
         command: &Command,
-        target: Message,
-        cited: &[(MessageId, Message)],
-        fence: Seq,
+        Looked { fence, target, cited }: &Looked,
     ) -> Result<Decision, Failure> {
         let mut rooms = self.lane(undertaking.room).lock();
         // What was looked up is as of `fence`. When the fence has moved since, the append is refused for it and all is
         // looked up again.
         let open = rooms.open(undertaking.room).ok_or_else(closed)?;
-        let scene = Scene { room: &open.state, cited };
-        let head = open.heads.msg;
-        Ok(match target.decide(scene, undertaking.asked, command)?.pop() {
+        let (scene, head) = (Scene { room: &open.state, cited }, open.heads.msg);
+        let message = target.as_ref().map_or(Message::Unwritten, |known| known.message);
+        let recorded = target.as_ref().map_or(open.state.message_ttl().is_none(), |known| known.recorded);
+        Ok(match message.decide(scene, undertaking.asked, command)?.pop() {
             None => Decision::Already { seq: head, time: undertaking.asked.at, duplicate: false },
             Some(event) => Decision::Append(Proposal {
                 moves_fence: event.moves_fence(),
                 event: event.into(),
-                guard: Guard::Fence(fence),
-                ttl: open.state.message_ttl(),
+                guard: Guard::Fence(*fence),
+                // What happens to a message stays in the log exactly as long as the message does.
+                ttl: (!recorded).then_some(UNRECORDED_TTL),
                 head,
             }),
         })
@@ -151,7 +162,7 @@ impl Hub {
     fn recent(&self, room: RoomId, id: MessageId) -> Option<Known> {
         let mut rooms = self.lane(room).lock();
         let recent = rooms.open(room)?.recent(id)?;
-        Some(Known { message: recent.message, seq: Some(recent.seq) })
+        Some(Known { message: recent.message, seq: Some(recent.seq), recorded: recent.recorded })
     }
 
     async fn from_read_model(&self, room: RoomId, id: MessageId, at_least: Seq) -> Result<Known, Failure> {
@@ -159,10 +170,10 @@ impl Hub {
         let position = Position { partition: self.lane(room).partition, seq: at_least };
         self.read.wait_for(position, READ_PATIENCE).await.map_err(|_| away(()))?;
         let fact = fact(&self.read, room, id).await.map_err(|_| away(()))?;
-        Ok(match fact {
-            None => Known { message: Message::Unwritten, seq: None },
-            Some(fact) if fact.deleted => Known { message: Message::Deleted, seq: Some(fact.seq) },
-            Some(fact) => Known { message: Message::Posted { id, author: fact.author }, seq: Some(fact.seq) },
-        })
+        let Some(fact) = fact else {
+            return Ok(Known { message: Message::Unwritten, seq: None, recorded: true });
+        };
+        let message = if fact.deleted { Message::Deleted } else { Message::Posted { id, author: fact.author } };
+        Ok(Known { message, seq: Some(fact.seq), recorded: fact.recorded })
     }
 }

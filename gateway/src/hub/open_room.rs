@@ -41,6 +41,8 @@ pub(super) struct OpenRoom {
 pub(super) struct Recent {
     pub(super) seq: Seq,
     pub(super) message: Message,
+    /// Whether the log keeps it, as its room was set when it was posted.
+    pub(super) recorded: bool,
 }
 
 #[derive(Debug)]
@@ -130,7 +132,8 @@ impl OpenRoom {
     fn remember(&mut self, seq: Seq, event: &message::Event) {
         let id = event.message_id();
         if let message::Event::Posted { .. } = event {
-            self.messages.insert(id, Recent { seq, message: Message::Unwritten });
+            let recorded = self.state.message_ttl().is_none();
+            self.messages.insert(id, Recent { seq, message: Message::Unwritten, recorded });
         }
         if let Some(recent) = self.messages.get_mut(&id) {
             recent.message.evolve(event);

@@ -29,11 +29,8 @@ use crate::{
     Gateway,
     error::{Code, Failure},
     identity::Caller,
-    protocol::NewRoom,
+    protocol::{DEFAULT_SEATS, NewRoom},
 };
-
-/// Seats of a room whose creator does not say how many.
-const SEATS: u16 = 100;
 
 /// The longest text that a list of rooms is searched for, in characters.
 const MAX_QUERY_CHARS: usize = 100;
@@ -104,7 +101,7 @@ async fn create(
     Body(create): Body<Create>,
 ) -> Result<(StatusCode, Json<Created>), Problem> {
     let Create { name, description, max_users, settings } = create;
-    let max_users = max_users.unwrap_or(SEATS);
+    let max_users = max_users.unwrap_or(DEFAULT_SEATS);
     // As the decider keeps them.
     let (name, description) = (name.trim().to_owned(), description.trim().to_owned());
     let room = NewRoom { name: name.clone(), description: description.clone(), max_users, settings: settings.clone() };

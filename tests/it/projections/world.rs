@@ -61,7 +61,7 @@ impl World {
     pub(super) fn project(&self, batch: usize) -> Running {
         let db = ReadModel::connect(&self.url, "voxlog").unwrap();
         let config = Config { batch, ..Config::default() };
-        Running(tokio::spawn(projector::run(config, self.log.clone(), db, CancellationToken::new())))
+        Running(tokio::spawn(projector::run(config, self.log.clone(), db, Arc::default(), CancellationToken::new())))
     }
 
     /// Puts an event into the log.
