@@ -73,6 +73,10 @@ pub struct Up {
 #[command(after_help = "\
 Servers that are not there yet are waited for, in any order. PostgreSQL may come and go: messages flow without it.
 
+Every process answers /livez, /readyz, /health and /metrics at VOXLOG_BIND. Where that is not set,
+a gateway listens on 127.0.0.1:8080, projections alone on 127.0.0.1:8090 and workers alone on
+127.0.0.1:8091.
+
 Examples:
   NATS_URL=nats://n1,nats://n2 DATABASE_URL=postgres://… VOXLOG_JWT_PRIVATE_KEY=/run/key.pem voxlog serve
   voxlog serve projections")]

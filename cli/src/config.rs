@@ -6,7 +6,10 @@
 use std::{fmt, net::SocketAddr, path::PathBuf, str::FromStr};
 
 use sqlx::postgres::PgConnectOptions;
-use voxlog_core::{log::Namespace, position::Partitions};
+use voxlog_core::{
+    log::{Namespace, connect},
+    position::Partitions,
+};
 use voxlog_gateway::config as gateway;
 
 pub mod keys;
@@ -156,6 +159,12 @@ impl<'a> Reader<'a> {
         Some(GatewaySettings { bind, keys, allowed_origins: allowed_origins.ok()?.unwrap_or_default() })
     }
 
+    /// Where a part without a gateway listens. Only the environment says it: the address of a running `voxlog up` is
+    /// taken, and the setting's default is the gateway's.
+    pub fn bind_or(&mut self, default: SocketAddr) -> Option<SocketAddr> {
+        if self.sources.is_set(&settings::BIND) { self.bind() } else { Some(default) }
+    }
+
     /// Where to listen.
     pub fn bind(&mut self) -> Option<SocketAddr> {
         self.required(&settings::BIND, parse_bind)
@@ -213,8 +222,8 @@ pub fn check(setting: &Setting, value: &str) -> Result<(), String> {
 }
 
 fn parse_nats_url(text: &str) -> Result<String, String> {
-    let servers = text.split(',').map(str::trim).filter(|server| !server.is_empty());
-    if servers.clone().count() == 0 {
+    let servers = connect::servers(text);
+    if servers.is_empty() {
         return Err("no server in it: write nats://host:4222, several with commas".to_owned());
     }
     for server in servers {
@@ -325,6 +334,15 @@ mod tests {
             ("VOXLOG_JWT_PRIVATE_KEY", KEY),
         ]);
         assert_eq!(told, Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_part_without_a_gateway_keeps_off_the_gateways_address() {
+        let own: SocketAddr = "127.0.0.1:8090".parse().unwrap();
+        let beside_up = sources(&[]).with_instance([("VOXLOG_BIND".to_owned(), "127.0.0.1:8080".to_owned())]);
+        assert_eq!(Reader::new(&beside_up).bind_or(own), Some(own));
+        let told = sources(&[("VOXLOG_BIND", "0.0.0.0:80")]);
+        assert_eq!(Reader::new(&told).bind_or(own), Some("0.0.0.0:80".parse().unwrap()));
     }
 
     #[test]

@@ -49,9 +49,8 @@ impl LogSettings {
 /// A connection to servers that answer now.
 pub async fn reach(settings: &LogSettings) -> anyhow::Result<Client> {
     let options = connect::options("voxlog", settings.credentials.as_deref()).await?;
-    let servers: Vec<&str> = settings.url.split(',').map(str::trim).filter(|server| !server.is_empty()).collect();
     let unreachable = || "NATS does not answer at NATS_URL: is it running? `voxlog doctor` tells more";
-    options.max_reconnects(3).connect(servers.as_slice()).await.with_context(unreachable)
+    options.max_reconnects(3).connect(connect::servers(&settings.url)).await.with_context(unreachable)
 }
 
 /// The log, on servers that answer now.

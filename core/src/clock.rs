@@ -7,7 +7,7 @@ use std::{
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-/// A point in time, UTC. Written as RFC 3339 with milliseconds.
+/// A point in time, UTC. Written as RFC 3339, with milliseconds unless they are 0.
 pub type Time = DateTime<Utc>;
 
 /// Tells the time. Shared by everything in a process, so that a test can move the time of a whole node.

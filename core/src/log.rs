@@ -116,7 +116,7 @@ pub struct Appended {
 /// The last of a partition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Tail {
-    /// The last record's seq, 0 when there is none.
+    /// The last seq that was given, 0 when there is none. Its record may have left the log since.
     pub last: Seq,
     /// The last marker's seq, 0 when there is none.
     pub fence: Seq,
@@ -184,6 +184,10 @@ pub trait Log: std::fmt::Debug + Send + Sync {
 
     /// The end of a partition, as its leader has it.
     async fn tail(&self, partition: Partition) -> Result<Tail, ReadError>;
+
+    /// Whether no record after `after` and up to `until`, a seq that the log has given, stands any more: all have
+    /// outlived their time to live or were erased, and a follower will get none of them.
+    async fn nothing_left(&self, partition: Partition, after: Seq, until: Seq) -> Result<bool, ReadError>;
 
     /// Everything of a partition after `after`, gap-free and in order, then what comes.
     fn follow(&self, partition: Partition, after: Seq) -> Feed;

@@ -1,6 +1,6 @@
 //! Where something stands in the log.
 
-use std::{fmt, num::ParseIntError, str::FromStr};
+use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -10,17 +10,47 @@ use crate::id::{RoomId, UserId};
 /// The sequence of a record in its partition's stream. The first is 1; 0 stands before all of them.
 /// Below 2^53, so that a JavaScript number holds it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
-#[serde(transparent)]
+#[serde(try_from = "u64", into = "u64")]
 pub struct Seq(pub u64);
+
+/// Why a number is no seq.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a seq is a number below 2^53")]
+pub struct InvalidSeq;
 
 impl Seq {
     /// Before the first record.
     pub const ZERO: Self = Self(0);
 
+    /// The last that can be written; no record will ever have it.
+    pub const MAX: Self = Self((1 << 53) - 1);
+
     /// The sequence that follows.
     #[must_use]
     pub const fn next(self) -> Self {
-        Self(self.0 + 1)
+        Self(self.0.saturating_add(1))
+    }
+}
+
+impl TryFrom<u64> for Seq {
+    type Error = InvalidSeq;
+
+    fn try_from(number: u64) -> Result<Self, InvalidSeq> {
+        if number <= Self::MAX.0 { Ok(Self(number)) } else { Err(InvalidSeq) }
+    }
+}
+
+impl From<Seq> for u64 {
+    fn from(seq: Seq) -> Self {
+        seq.0
+    }
+}
+
+impl FromStr for Seq {
+    type Err = InvalidSeq;
+
+    fn from_str(text: &str) -> Result<Self, InvalidSeq> {
+        text.parse::<u64>().map_err(|_| InvalidSeq)?.try_into()
     }
 }
 
@@ -192,18 +222,13 @@ impl fmt::Display for Position {
 #[error("a position is written partition:seq, as in 3:1042")]
 pub struct InvalidPosition;
 
-impl From<ParseIntError> for InvalidPosition {
-    fn from(_: ParseIntError) -> Self {
-        Self
-    }
-}
-
 impl FromStr for Position {
     type Err = InvalidPosition;
 
     fn from_str(text: &str) -> Result<Self, InvalidPosition> {
         let (partition, seq) = text.split_once(':').ok_or(InvalidPosition)?;
-        Ok(Self { partition: Partition(partition.parse()?), seq: Seq(seq.parse()?) })
+        let partition = partition.parse().map_err(|_| InvalidPosition)?;
+        Ok(Self { partition: Partition(partition), seq: seq.parse().map_err(|_| InvalidPosition)? })
     }
 }
 
@@ -227,6 +252,18 @@ mod tests {
     fn a_position_reads_back_from_its_text() {
         let position = Position { partition: Partition(3), seq: Seq(1042) };
         assert_eq!(position.to_string().parse(), Ok(position));
-        assert_eq!("3-1042".parse::<Position>(), Err(InvalidPosition));
+        for text in ["3-1042", "3:9007199254740992", "65536:1", ":", "3:-1"] {
+            assert_eq!(text.parse::<Position>(), Err(InvalidPosition), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_seq_is_a_number_that_javascript_can_hold() {
+        let read = |text| serde_json::from_str::<Seq>(text).ok();
+        assert_eq!(read("9007199254740991"), Some(Seq::MAX));
+        for text in ["9007199254740992", "18446744073709551615", "-1", "1.5", "\"1\""] {
+            assert_eq!(read(text), None, "{text}");
+        }
+        assert_eq!(serde_json::to_string(&Seq(42)).unwrap(), "42");
     }
 }

@@ -4,7 +4,7 @@
 //! members than seats. Every command makes at most one event, so the invariants hold at every seq of the log.
 //!
 //! Sanctions outlive the seat: who leaves while muted comes back muted, and an unban lifts no mute. A sanction that has
-//! run out holds nobody, though it stays in the state until somebody lifts it or its user joins again.
+//! run out holds nobody, though it stays in the state: a ban until its user joins again, a mute until the next one.
 
 use serde::{Deserialize, Serialize};
 
@@ -16,7 +16,9 @@ use crate::{
 };
 
 pub use code::{code, normalize_code};
-pub use settings::{Changes, MAX_DESCRIPTION_CHARS, MAX_NAME_CHARS, MAX_SEATS, MIN_SEATS, Settings};
+pub use settings::{
+    Changes, MAX_DESCRIPTION_CHARS, MAX_NAME_CHARS, MAX_SEATS, MIN_SEATS, Settings, SettingsPatch,
+};
 pub use state::{Interior, MemberView, Role, Room, UNRECORDED_TTL, View};
 
 mod code;
@@ -42,7 +44,7 @@ pub enum Command {
         settings: Settings,
     },
     /// Changes what is given and leaves the rest. The right of admins and the owner.
-    Update(Changes),
+    Update(Changes<SettingsPatch>),
     /// Closes the room for good. It stays readable for its members. The owner's right alone.
     Archive,
     /// The asker takes a seat. A room that is not public asks for its code.

@@ -41,6 +41,8 @@ enum Fault {
     PagesEarly,
     /// Heads are one behind.
     LagsBehind,
+    /// Nothing is ever left to follow.
+    HidesTheRest,
 }
 
 #[derive(Debug)]
@@ -123,6 +125,10 @@ impl Log for Broken {
         self.0.tail(partition).await
     }
 
+    async fn nothing_left(&self, partition: Partition, after: Seq, until: Seq) -> Result<bool, ReadError> {
+        Ok(self.0.nothing_left(partition, after, until).await? || matches!(self.1, Fault::HidesTheRest))
+    }
+
     fn follow(&self, partition: Partition, after: Seq) -> Feed {
         let feed = self.0.follow(partition, after);
         let hundredth =
@@ -191,6 +197,7 @@ bites! {
     a_read_that_stops_short: ReadsShort => a_chain_reads_from_any_place;
     a_page_that_begins_too_early: PagesEarly => pages_before_any_place_agree_with_the_chain;
     heads_that_lag: LagsBehind => heads_and_tail_are_where_the_log_ends;
+    a_log_that_hides_its_rest: HidesTheRest => what_is_left_to_follow_is_told;
 }
 
 /// The race itself, not only its plain case: without the fence, records decided before a marker land behind it.

@@ -24,6 +24,7 @@ pub mod error;
 pub mod hub;
 pub mod identity;
 pub mod metrics;
+pub mod operations;
 pub mod protocol;
 pub mod rest;
 pub mod session;

@@ -1,4 +1,4 @@
-//! REST: one file a noun, under `/api/v1`; `operations` for those who run the node.
+//! REST: one file a noun, under `/api/v1`; [`operations`](crate::operations) for those who run the node.
 //!
 //! Every answer carries `X-Request-Id`, every refusal is `application/problem+json`. A write answers with the
 //! `position` of what it stored; a read that is given it in `X-Voxlog-Min-Position` sees it.
@@ -40,9 +40,12 @@ pub fn routes() -> Router<Arc<Gateway>> {
         .merge(moderation::routes())
         .merge(messages::routes())
         .merge(reactions::routes());
-    Router::new()
-        .nest("/api/v1", api)
-        .merge(operations::routes())
+    dress(Router::new().nest("/api/v1", api).merge(operations::routes()))
+}
+
+/// What all routes have in common: refusals as problems, an id, limits, numbers.
+pub(crate) fn dress<S: Clone + Send + Sync + 'static>(routes: Router<S>) -> Router<S> {
+    routes
         .fallback(problem::no_route)
         .method_not_allowed_fallback(problem::no_method)
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))

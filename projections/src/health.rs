@@ -20,8 +20,8 @@ struct Look {
 
 impl Health {
     /// Whether, at the last look, every partition had all that the log had one look before, or had at least moved.
-    /// False while any is at fault, and until all have been looked at. An outage shows at the next look, after
-    /// [`measure_every`](crate::projector::Config::measure_every) at most, unless what is away does not even refuse.
+    /// False while any is at fault, and until all have been looked at. What refuses shows at the next look
+    /// ([`measure_every`](crate::projector::Config::measure_every)); a PostgreSQL that hangs does not show here.
     pub fn keeps_up(&self) -> bool {
         let looks = self.looks();
         !looks.is_empty() && looks.values().all(|look| look.is_some_and(|look| look.keeps_up))

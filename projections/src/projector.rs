@@ -63,13 +63,7 @@ enum Fault {
 
 /// Keeps `db` up with `log` until `shutdown`. Makes and migrates the schema first. Stopping it at any point, even by
 /// dropping it, loses nothing and applies nothing twice. `health` tells meanwhile how it goes.
-pub async fn run(
-    config: Config,
-    log: Arc<dyn Log>,
-    db: ReadModel,
-    health: Arc<Health>,
-    shutdown: CancellationToken,
-) {
+pub async fn run(config: Config, log: Arc<dyn Log>, db: ReadModel, health: Arc<Health>, shutdown: CancellationToken) {
     health.begin(log.partitions());
     shutdown.run_until_cancelled(supervise(config, log, db, health)).await;
 }
@@ -148,7 +142,7 @@ impl Projector {
                     Some(chunk) => self.take(at, chunk).await.map(|reached| (reached, true)),
                     None => Err(Fault::Ended),
                 },
-                _ = measure.tick() => self.measure(at).await.map(|lag| (at, lag == 0)),
+                _ = measure.tick() => self.measure(at).await,
             };
             match step {
                 Ok((reached, well)) => {
@@ -182,14 +176,19 @@ impl Projector {
             }
         }
         if let Some(last) = records.last().map(|record| record.seq) {
-            let reached = batch::apply(&self.db, self.partition, (at, last), records).await?;
-            if reached.at < at {
-                return Err(Fault::Moved);
-            }
-            self.count(reached.applied);
-            at = reached.at;
+            at = self.apply(at, last, records).await?;
         }
         fault.map_or(Ok(at), |error| Err(error.into()))
+    }
+
+    /// Moves the checkpoint from `at` to `to` with all that stands between, and answers where it is now.
+    async fn apply(&self, at: Seq, to: Seq, records: Vec<Stored>) -> Result<Seq, Fault> {
+        let reached = batch::apply(&self.db, self.partition, (at, to), records).await?;
+        if reached.at < at {
+            return Err(Fault::Moved);
+        }
+        self.count(reached.applied);
+        Ok(reached.at)
     }
 
     fn count(&self, applied: usize) {
@@ -197,15 +196,20 @@ impl Projector {
         metrics::counter!("voxlog_projection_applied_events_total", "partition" => label).increment(applied as u64);
     }
 
-    async fn measure(&self, at: Seq) -> Result<u64, Fault> {
+    /// Tells how far the checkpoint `at` is behind; where it is now, and whether that is the end. What is left may have
+    /// outlived its time to live, and no feed would ever bring the checkpoint there: then it is moved here.
+    async fn measure(&self, mut at: Seq) -> Result<(Seq, bool), Fault> {
         let end = self.log.tail(self.partition).await?.last;
+        if at < end && self.log.nothing_left(self.partition, at, end).await? {
+            at = self.apply(at, end, Vec::new()).await?;
+        }
         let lag = end.0.saturating_sub(at.0);
         let parked = parked::count(&self.db, self.partition).await?;
         self.health.looked(self.partition, at, end);
         let label = self.partition.to_string();
         metrics::gauge!("voxlog_projection_lag_events", "partition" => label.clone()).set(gauge(lag));
         metrics::gauge!("voxlog_projection_parked_events", "partition" => label).set(gauge(parked.unsigned_abs()));
-        Ok(lag)
+        Ok((at, lag == 0))
     }
 }
 

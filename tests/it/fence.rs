@@ -1,8 +1,8 @@
 //! What takes a right away takes it at a point in the log, on all gateways at once.
 //!
-//! A member sends as fast as the answers come, through one gateway, while an admin takes their right through another.
-//! Then the log is read: no message of theirs stands after the event that took the right, every refused send was
-//! refused for that reason, and every acknowledged one stands there once, in the order in which it was sent.
+//! A member sends as fast as the answers come, over several sockets of one gateway, while an admin takes their right
+//! through another. Then the log is read: no message of theirs stands after the event that took the right, every refused
+//! send was refused for that reason, and every acknowledged one stands there once, in the order in which its socket sent.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -11,6 +11,7 @@ use std::{
 
 use anyhow::Result;
 use async_trait::async_trait;
+use futures_util::future::try_join_all;
 use serde_json::json;
 use voxlog_core::{
     clock::SystemClock,
@@ -27,8 +28,12 @@ use voxlog_tests::{
     world::{Node, World, user_id, whole_chain},
 };
 
-/// Sends on their way at once: enough that several are in flight when the right is taken.
-const WINDOW: usize = 16;
+/// Sends on their way at once over one socket: enough that none ever waits for its client.
+const WINDOW: usize = 4;
+
+/// A socket has one command about a room under way at a time. Several of them make it likely that one stands between
+/// its decision and its append when the right is taken.
+const SOCKETS: usize = 6;
 
 const ROUNDS: usize = 100;
 
@@ -59,7 +64,8 @@ struct Round {
     room: RoomId,
     member: UserId,
     lost_at: Seq,
-    sends: Vec<Send>,
+    /// Of each socket, in the order in which it sent.
+    sends: Vec<Vec<Send>>,
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -111,7 +117,7 @@ async fn rounds_hold(world: &World, loss: Loss) -> Result<()> {
     for number in 0..ROUNDS {
         let round = play(world, &sending, &moderating, loss, number).await?;
         assert_eq!(violations(&*log, &round).await?, Vec::<String>::new(), "round {number} of {}", loss.op);
-        let refused: Vec<_> = round.sends.iter().filter_map(|send| send.outcome.as_ref().err()).collect();
+        let refused: Vec<_> = round.sends.iter().flatten().filter_map(|send| send.outcome.as_ref().err()).collect();
         assert!(!refused.is_empty() && refused.iter().all(|code| *code == loss.code), "{refused:?} of {}", loss.op);
     }
     Ok(())
@@ -122,7 +128,10 @@ async fn play(world: &World, sending: &Node, moderating: &Node, loss: Loss, numb
     let (owner, member) = (user_id(), user_id());
     let room = found_room(world, &moderating.ws_url(), owner, &[member]).await?;
     let mut admin = Client::connect(&moderating.ws_url(), &world.token(owner), Encoding::Json).await?;
-    let mut sender = Client::connect(&sending.ws_url(), &world.token(member), encoding(number)).await?;
+    let mut senders = Vec::new();
+    for socket in 0..SOCKETS {
+        senders.push(Client::connect(&sending.ws_url(), &world.token(member), encoding(number + socket)).await?);
+    }
     admin.call("subscribe", json!({ "room": room })).await?;
     let taking = async {
         // In the middle of the stream of messages, not before it.
@@ -132,7 +141,8 @@ async fn play(world: &World, sending: &Node, moderating: &Node, loss: Loss, numb
         let whom = if loss.names_member { json!({ "room": room, "userId": member }) } else { json!({ "room": room }) };
         Ok(admin.call(loss.op, whom).await?)
     };
-    let (sends, taken) = tokio::try_join!(send_until_refused(&mut sender, room), taking)?;
+    let sending = try_join_all(senders.iter_mut().map(|sender| send_until_refused(sender, room)));
+    let (sends, taken) = tokio::try_join!(sending, taking)?;
     Ok(Round { room, member, lost_at: serde_json::from_value(taken["seq"].clone())?, sends })
 }
 
@@ -169,12 +179,14 @@ async fn violations(log: &dyn Log, round: &Round) -> Result<Vec<String>> {
             }
         }
     }
-    let mut last = Seq::ZERO;
-    for Send { message, outcome } in &round.sends {
-        match (outcome, places.remove(message).as_deref()) {
-            (Ok(acked), Some([seq])) if acked == seq && *seq > last => last = *seq,
-            (Err(_), None) => {}
-            (outcome, places) => found.push(format!("{message}: answered {outcome:?}, stands at {places:?}")),
+    for sends in &round.sends {
+        let mut last = Seq::ZERO;
+        for Send { message, outcome } in sends {
+            match (outcome, places.remove(message).as_deref()) {
+                (Ok(acked), Some([seq])) if acked == seq && *seq > last => last = *seq,
+                (Err(_), None) => {}
+                (outcome, places) => found.push(format!("{message}: answered {outcome:?}, stands at {places:?}")),
+            }
         }
     }
     found.extend(places.into_keys().map(|message| format!("{message} was never sent")));
@@ -228,6 +240,10 @@ impl Log for Unfenced {
 
     async fn tail(&self, partition: Partition) -> Result<Tail, ReadError> {
         self.0.tail(partition).await
+    }
+
+    async fn nothing_left(&self, partition: Partition, after: Seq, until: Seq) -> Result<bool, ReadError> {
+        self.0.nothing_left(partition, after, until).await
     }
 
     fn follow(&self, partition: Partition, after: Seq) -> Feed {

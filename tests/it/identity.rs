@@ -180,6 +180,10 @@ impl Log for Mute {
         self.log.tail(partition).await
     }
 
+    async fn nothing_left(&self, partition: Partition, after: Seq, until: Seq) -> Result<bool, ReadError> {
+        self.log.nothing_left(partition, after, until).await
+    }
+
     fn follow(&self, partition: Partition, after: Seq) -> Feed {
         self.log.follow(partition, after)
     }

@@ -7,6 +7,7 @@ mod fence;
 mod identity;
 mod log_contract;
 mod old_cursor;
+mod operations;
 mod permissions;
 mod projections;
 mod relay;

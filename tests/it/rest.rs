@@ -95,6 +95,20 @@ async fn two_people_meet_in_a_room_and_talk() {
 }
 
 #[tokio::test]
+async fn settings_are_changed_one_by_one() {
+    let stage = stage().await;
+    let (ann, _) = stage.rest.register("ann").await;
+    let room = open_room(&ann, json!({"recordMessages": false})).await;
+    let room = path(&["rooms", text(&room["id"])]);
+    let changed = ann.send(Method::PATCH, &room, json!({"settings": {"isPublic": true}})).await.ok();
+    let settings = ann.get_at(&room, &changed["position"]).await.ok()["settings"].clone();
+    assert_eq!((&settings["isPublic"], &settings["recordMessages"]), (&json!(true), &json!(false)), "{settings:#}");
+    let same = json!({"settings": {"isPublic": true, "retentionDays": null}});
+    let again = ann.send(Method::PATCH, &room, same).await.ok();
+    assert_eq!(again["position"], changed["position"], "nothing changed, nothing was written");
+}
+
+#[tokio::test]
 async fn a_list_is_paged_from_either_end() {
     let stage = stage().await;
     let (ann, _) = stage.rest.register("ann").await;

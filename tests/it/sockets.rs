@@ -7,7 +7,10 @@ use std::{sync::Arc, time::Duration};
 use anyhow::Result;
 use serde_json::{Value, json};
 use sqlx::PgPool;
-use tokio::{net::TcpListener, task::JoinHandle};
+use tokio::{
+    net::TcpListener,
+    task::{JoinHandle, JoinSet},
+};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_util::sync::CancellationToken;
 use voxlog_core::{
@@ -23,6 +26,9 @@ use voxlog_tests::client::{CallError, Client, Encoding, Gone, PATIENCE, RoomView
 
 const NOWHERE: &str = "postgres://nobody@127.0.0.1:1/nothing";
 const BOTH: [Encoding; 2] = [Encoding::Json, Encoding::Msgpack];
+
+/// Sockets that talk at once.
+const TALKERS: usize = 8;
 
 /// A gateway with a room in it.
 struct Stage {
@@ -183,9 +189,13 @@ async fn heads_come_with_every_heartbeat_and_never_promise_what_has_not_come() -
     let (_, mut client) = stage.member(Encoding::Json).await?;
     let mut view = RoomView::new(stage.room.as_str());
     client.subscribe(&mut view).await?;
-    let mut owner = stage.client(stage.owner, Encoding::Json).await?;
-    let message = stage.says("and another");
-    let talking = tokio::spawn(async move { while owner.call("message.send", message.clone()).await.is_ok() {} });
+    // So many that something always waits for the socket when a heartbeat is due.
+    let mut talking = JoinSet::new();
+    for _ in 0..TALKERS {
+        let mut owner = stage.client(stage.owner, Encoding::Json).await?;
+        let message = stage.says("and another");
+        talking.spawn(async move { while owner.call("message.send", message.clone()).await.is_ok() {} });
+    }
     let mut proofs = 0;
     while proofs < 30 {
         let frame = client.next_unasked(PATIENCE).await?;
@@ -193,7 +203,6 @@ async fn heads_come_with_every_heartbeat_and_never_promise_what_has_not_come() -
         view.look_at(&frame)?;
     }
     assert!(view.seen().len() > proofs, "somebody must have talked for this to show anything");
-    talking.abort();
     Ok(())
 }
 

@@ -22,8 +22,19 @@ pub struct Process {
 }
 
 impl Process {
-    /// `voxlog serve {part}` on a world, once it says where it listens and is ready.
+    /// `voxlog serve {part}` on a world, once it is ready.
     pub async fn serve(world: &World, part: &str) -> Self {
+        let process = Self::spawn(world, part).await;
+        let ready = format!("{}/readyz", process.url);
+        until("the process is ready", async || {
+            reqwest::get(&ready).await.is_ok_and(|answer| answer.status().is_success())
+        })
+        .await;
+        process
+    }
+
+    /// `voxlog serve {part}` on a world, once it says where it listens.
+    pub async fn spawn(world: &World, part: &str) -> Self {
         let mut command = program(world);
         let mut child = command.args(["serve", part]).stderr(Stdio::piped()).spawn().expect("the program starts");
         let stderr = child.stderr.take().expect("its stderr is piped");
@@ -41,10 +52,6 @@ impl Process {
                 eprintln!("{line}");
             }
         });
-        until("the process is ready", async || {
-            reqwest::get(format!("{url}/readyz")).await.is_ok_and(|answer| answer.status().is_success())
-        })
-        .await;
         Self { url, child }
     }
 

@@ -13,7 +13,7 @@ use voxlog_core::{
     envelope::Header,
     id::{RoomId, UserId},
     log::{Log, LogConfig, Namespace, NatsLog, ReadError, Stored},
-    position::{Chain, Class, Partition, Partitions, Seq},
+    position::{Chain, Class, Partition, Partitions, Position, Seq},
 };
 use voxlog_gateway::{Parts, config::Config, identity::Identity};
 use voxlog_projections::{ReadModel, projector};
@@ -139,6 +139,16 @@ impl World {
         let (log, read, shutdown) = (self.log().await, self.read_model(), CancellationToken::new());
         let task = tokio::spawn(projector::run(projector::Config::default(), log, read, Arc::default(), shutdown.clone()));
         Running { shutdown, task }
+    }
+
+    /// Waits until the read models have everything that the log has now.
+    pub async fn caught_up(&self) {
+        let (log, read) = (self.log().await, self.read_model());
+        for partition in log.partitions().all() {
+            let position = Position { partition, seq: log.tail(partition).await.expect("the log answers").last };
+            let caught_up = async || read.wait_for(position, Duration::from_secs(1)).await.is_ok();
+            until("the read models have caught up", caught_up).await;
+        }
     }
 
     /// An access token, as if the user had signed in just now.

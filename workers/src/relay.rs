@@ -21,7 +21,10 @@ use std::{
 };
 
 use async_nats::{Client, HeaderMap};
-use futures_util::StreamExt;
+use futures_util::{
+    StreamExt,
+    future::{join_all, try_join_all},
+};
 use tokio::{
     task::JoinSet,
     time::{sleep, timeout},
@@ -184,13 +187,15 @@ impl Relay {
         self.client.statistics().connects.load(Ordering::Acquire)
     }
 
+    /// All partitions at once: the lease must not wait for each that has lost its leader in turn.
     async fn measure(&self, positions: &Positions) {
-        for (partition, seq) in self.log.partitions().all().zip(positions) {
-            let Ok(tail) = self.log.tail(partition).await else { continue };
+        let measure = async |(partition, seq): (Partition, &Seq)| {
+            let Ok(tail) = self.log.tail(partition).await else { return };
             #[expect(clippy::cast_precision_loss, reason = "a gauge is a float, and a lag of 2^53 events is no lag")]
             let lag = tail.last.0.saturating_sub(seq.0) as f64;
             metrics::gauge!("voxlog_relay_lag_events", "partition" => partition.to_string()).set(lag);
-        }
+        };
+        join_all(self.log.partitions().all().zip(positions).map(measure)).await;
     }
 }
 
@@ -200,11 +205,8 @@ fn read(tracks: &[Arc<AtomicU64>]) -> Positions {
 
 /// Where the log ends, and where a relay without a predecessor begins.
 async fn tails(log: &dyn Log) -> Result<Positions, ReadError> {
-    let mut positions = Positions::new();
-    for partition in log.partitions().all() {
-        positions.push(log.tail(partition).await?.last);
-    }
-    Ok(positions)
+    let last = async |partition| Ok(log.tail(partition).await?.last);
+    try_join_all(log.partitions().all().map(last)).await
 }
 
 /// One partition on its way out.

@@ -52,7 +52,7 @@ pub async fn run(replay: &Replay, sources: &Sources, shutdown: &CancellationToke
     let stdout = io::stdout();
     let table = replay.format.map_or(stdout.is_terminal(), |format| format == ReplayFormat::Table);
     let writer = if table { Writer::table(stdout.lock())? } else { Writer::ndjson(stdout.lock()) };
-    let mut run = Run { link, locator, filter: Filter::new(replay.room, &replay.types), writer, bar: bar(&ranges) };
+    let mut run = Run { link, filter: Filter::new(replay.room, &replay.types), writer, bar: bar(&ranges) };
     let replayed = if replay.follow {
         shutdown.run_until_cancelled(run.follow(ranges)).await
     } else {
@@ -77,7 +77,6 @@ enum Fault {
 
 struct Run<W: Output> {
     link: Link,
-    locator: Locator,
     filter: Filter,
     writer: Writer<W>,
     bar: ProgressBar,
@@ -101,7 +100,7 @@ impl<W: Output> Run<W> {
                 biased;
                 stored = feed.next() => stored,
                 _ = checks.tick() => {
-                    if self.locator.next_after(partition, last).await?.is_none_or(|next| next > until) {
+                    if self.link.log.nothing_left(partition, last, until).await? {
                         break;
                     }
                     continue;

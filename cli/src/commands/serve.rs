@@ -1,29 +1,39 @@
 //! `voxlog serve`: the parts of a node.
 
-use std::{net::SocketAddr, process::ExitCode, sync::Arc};
+use std::{
+    net::{IpAddr, SocketAddr},
+    process::ExitCode,
+    sync::Arc,
+};
 
 use anyhow::{Context as _, anyhow};
 use tokio::{net::TcpListener, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 use voxlog_core::clock::SystemClock;
-use voxlog_gateway::{Parts, config as gateway};
-use voxlog_projections::projector;
+use voxlog_gateway::{Parts, config as gateway, operations};
 
 use crate::{
-    args::{Part, Serve},
+    args::{LOOPBACK, Part, Serve},
     config::{Faults, GatewaySettings, LogSettings, Reader, Sources},
     link::{self, Link},
 };
 
+mod behind;
+
+use behind::Behind;
+
+/// Where the parts that no client talks to say how they are, unless told otherwise. Not the ports after the gateway's
+/// 8080, which a second `voxlog up` takes.
+const PROJECTIONS_BIND: SocketAddr = SocketAddr::new(IpAddr::V4(LOOPBACK), 8090);
+const WORKERS_BIND: SocketAddr = SocketAddr::new(IpAddr::V4(LOOPBACK), 8091);
+
 /// Serves until `shutdown`. Servers that are not there yet are waited for.
 pub async fn run(serve: &Serve, sources: &Sources, shutdown: &CancellationToken) -> anyhow::Result<ExitCode> {
     let settings = Settings::read(serve.part, sources)?;
-    // Bound first: a port that is taken is told at once, and clients that come early wait instead of being refused.
-    let listener = match &settings.gateway {
-        Some(gateway) => Some(bind(gateway.bind).await?),
-        None => None,
-    };
-    let Some(link) = link::wait(&settings.log, shutdown).await? else { return Ok(ExitCode::SUCCESS) };
+    // Bound first: a port that is taken is told at once, and who asks early is told that the node waits.
+    let listener = bind(settings.bind).await?;
+    let (listener, link) = wait(listener, &settings.log, shutdown).await?;
+    let Some(link) = link else { return Ok(ExitCode::SUCCESS) };
     let node = settings.node(link, listener);
     node.run(shutdown).await?;
     Ok(ExitCode::SUCCESS)
@@ -33,6 +43,7 @@ pub async fn run(serve: &Serve, sources: &Sources, shutdown: &CancellationToken)
 #[derive(Debug)]
 struct Settings {
     part: Part,
+    bind: SocketAddr,
     log: LogSettings,
     database: Option<String>,
     gateway: Option<GatewaySettings>,
@@ -44,16 +55,21 @@ impl Settings {
         let log = reader.log();
         // The outer layer says whether it is right, the inner one whether it is needed.
         let database = if part == Part::Workers { Some(None) } else { reader.database().map(Some) };
-        let serves = matches!(part, Part::Gateway | Part::All);
-        let gateway = if serves { reader.gateway().map(Some) } else { Some(None) };
-        match (log, database, gateway) {
-            (Some(log), Some(database), Some(gateway)) => Ok(Self { part, log, database, gateway }),
+        let (bind, gateway) = match part {
+            Part::Gateway | Part::All => {
+                let gateway = reader.gateway();
+                (gateway.as_ref().map(|gateway| gateway.bind), gateway.map(Some))
+            }
+            Part::Projections => (reader.bind_or(PROJECTIONS_BIND), Some(None)),
+            Part::Workers => (reader.bind_or(WORKERS_BIND), Some(None)),
+        };
+        match (bind, log, database, gateway) {
+            (Some(bind), Some(log), Some(database), Some(gateway)) => Ok(Self { part, bind, log, database, gateway }),
             _ => Err(reader.into_faults()),
         }
     }
 
-    fn node(self, link: Link, listener: Option<TcpListener>) -> Node {
-        let gateway = self.gateway.zip(listener).map(|(gateway, listener)| (gateway.config(), listener));
+    fn node(self, link: Link, listener: TcpListener) -> Node {
         let acts = |part| self.part == part || self.part == Part::All;
         Node {
             link,
@@ -61,16 +77,37 @@ impl Settings {
             projections: acts(Part::Projections),
             workers: acts(Part::Workers),
             database: self.database,
-            gateway,
+            gateway: self.gateway.map(|gateway| gateway.config()),
+            listener,
         }
     }
 }
 
 /// Listens, and says where.
-pub(super) async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
-    let listener = TcpListener::bind(address).await.with_context(|| format!("can't listen on {address}"))?;
+async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    let unusable = || format!("can't listen on {address}: set VOXLOG_BIND to another address");
+    let listener = TcpListener::bind(address).await.with_context(unusable)?;
     eprintln!("listening on http://{}", listener.local_addr()?);
     Ok(listener)
+}
+
+/// Waits for the log, and meanwhile answers those who ask how the node is.
+async fn wait(
+    listener: TcpListener,
+    log: &LogSettings,
+    shutdown: &CancellationToken,
+) -> anyhow::Result<(TcpListener, Option<Link>)> {
+    let listener = listener.into_std()?;
+    let (early, over) = (TcpListener::from_std(listener.try_clone()?)?, CancellationToken::new());
+    let waiting = async {
+        let link = link::wait(log, shutdown).await;
+        over.cancel();
+        link
+    };
+    let answering = operations::serve_waiting(early, over.clone().cancelled_owned());
+    let (link, answered) = tokio::join!(waiting, answering);
+    answered.context("the listener failed")?;
+    Ok((TcpListener::from_std(listener)?, link?))
 }
 
 /// The parts of a node, ready to run.
@@ -84,46 +121,47 @@ pub(super) struct Node {
     pub(super) workers: bool,
     /// Where read models and identity are; the workers alone need neither.
     pub(super) database: Option<String>,
-    /// How a gateway behaves and where it listens, if there is one.
-    pub(super) gateway: Option<(gateway::Config, TcpListener)>,
+    /// How a gateway behaves, if there is one.
+    pub(super) gateway: Option<gateway::Config>,
+    /// Where the gateway listens, or else who asks how the node is finds it.
+    pub(super) listener: TcpListener,
 }
 
 impl Node {
     /// Runs until `shutdown`, or until a part fails. The gateway drains first, so that what its clients wrote last still
     /// reaches the read models and the relay.
     pub(super) async fn run(self, shutdown: &CancellationToken) -> anyhow::Result<()> {
-        let behind = CancellationToken::new();
-        let mut tasks = self.spawn_behind(&behind)?;
+        // Before anything that is measured begins.
+        voxlog_gateway::metrics::install();
+        let (end, mut tasks) = (CancellationToken::new(), JoinSet::new());
+        let behind = self.spawn_behind(&mut tasks, &end)?;
         let outcome = tokio::select! {
-            outcome = self.serve(shutdown) => outcome,
+            outcome = self.serve(behind, shutdown) => outcome,
             Some(ended) = tasks.join_next() => Err(ended.err().map_or_else(|| anyhow!("a part ended"), Into::into)),
         };
-        behind.cancel();
+        end.cancel();
         while tasks.join_next().await.is_some() {}
         outcome
     }
 
-    fn spawn_behind(&self, shutdown: &CancellationToken) -> anyhow::Result<JoinSet<()>> {
-        let mut tasks = JoinSet::new();
+    fn spawn_behind(&self, tasks: &mut JoinSet<()>, end: &CancellationToken) -> anyhow::Result<Behind> {
+        let mut behind = Behind::default();
         if let (true, Some(url)) = (self.projections, &self.database) {
-            let (log, read) = (self.link.log.clone(), link::read_model(url)?);
-            tasks.spawn(projector::run(projector::Config::default(), log, read, shutdown.clone()));
+            behind.project(tasks, &self.link, link::read_model(url)?, end.clone());
         }
         if self.workers {
-            let (log, client) = (self.link.log.clone(), self.link.client.clone());
-            let config = voxlog_workers::Config::new(self.replicas);
-            tasks.spawn(voxlog_workers::run(config, log, client, self.link.namespace.clone(), shutdown.clone()));
+            behind.work(tasks, &self.link, self.replicas, end.clone());
         }
-        Ok(tasks)
+        Ok(behind)
     }
 
-    async fn serve(self, shutdown: &CancellationToken) -> anyhow::Result<()> {
-        let (Some((config, listener)), Some(url)) = (self.gateway, self.database) else {
-            shutdown.cancelled().await;
-            return Ok(());
+    async fn serve(self, behind: Behind, shutdown: &CancellationToken) -> anyhow::Result<()> {
+        let (Some(config), Some(url)) = (self.gateway, self.database) else {
+            let end = shutdown.clone().cancelled_owned();
+            return operations::serve(Arc::new(behind), self.listener, end).await.context("the listener failed");
         };
         let parts = parts(config, &self.link, &url)?;
-        voxlog_gateway::serve(parts, listener, shutdown.clone()).await.context("the gateway")
+        voxlog_gateway::serve(parts, self.listener, shutdown.clone()).await.context("the gateway")
     }
 }
 

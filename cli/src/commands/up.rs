@@ -95,7 +95,8 @@ async fn operate(
         projections: true,
         workers: true,
         database: Some(servers.database_url()),
-        gateway: Some((settings.gateway.config(), listener)),
+        gateway: Some(settings.gateway.config()),
+        listener,
     };
     node.run(shutdown).await?;
     eprintln!("stopping …");

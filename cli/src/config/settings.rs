@@ -31,8 +31,12 @@ pub const NATS_CREDS: Setting = plain("NATS_CREDS", "a file with NATS credential
 /// Where read models and identity are.
 pub const DATABASE_URL: Setting =
     secret("DATABASE_URL", "PostgreSQL, one database for each installation", Shown::WithoutPassword);
-/// Where the gateway listens.
-pub const BIND: Setting = plain("VOXLOG_BIND", "where the gateway listens", Some("127.0.0.1:8080"));
+/// Where a process listens.
+pub const BIND: Setting = plain(
+    "VOXLOG_BIND",
+    "where a process listens; default of serve projections: 127.0.0.1:8090, of serve workers: 127.0.0.1:8091",
+    Some("127.0.0.1:8080"),
+);
 /// Keeps installations apart.
 pub const NAMESPACE: Setting = plain("VOXLOG_NAMESPACE", "the prefix of subjects and streams", Some("vox"));
 /// How rooms and users are spread.
@@ -98,21 +102,17 @@ impl Shown {
 }
 
 /// `postgres://user:secret@host/db` as `postgres://user:***@host/db`. A user without a password may be a token, so it
-/// is hidden too. The last `@` before the path ends the secret, which may hold others.
+/// is hidden too. The last `@` ends the secret, whatever that holds.
 fn without_password(url: &str) -> String {
     let (scheme, rest) = url.split_once("://").map_or(("", url), |(scheme, rest)| (scheme, rest));
     let scheme = if scheme.is_empty() { String::new() } else { format!("{scheme}://") };
-    let (rest, query) = match rest.split_once('?') {
-        Some((rest, query)) if query.contains("password") => (rest, "?***".to_owned()),
-        Some((rest, query)) => (rest, format!("?{query}")),
-        None => (rest, String::new()),
+    let (user, place) = match rest.rsplit_once('@') {
+        Some((user, place)) => (user.split_once(':').map_or("***@".to_owned(), |(user, _)| format!("{user}:***@")), place),
+        None => (String::new(), rest),
     };
-    match rest.rsplit_once('@') {
-        Some((user, host)) => {
-            let user = user.split_once(':').map_or("***".to_owned(), |(user, _)| format!("{user}:***"));
-            format!("{scheme}{user}@{host}{query}")
-        }
-        None => format!("{scheme}{rest}{query}"),
+    match place.split_once('?') {
+        Some((place, query)) if query.contains("password") => format!("{scheme}{user}{place}?***"),
+        _ => format!("{scheme}{user}{place}"),
     }
 }
 
@@ -125,6 +125,7 @@ mod tests {
         for (value, shown) in [
             ("postgres://u:p@h:5432/d", "postgres://u:***@h:5432/d"),
             ("postgres://u:p@ss/w@h/d", "postgres://u:***@h/d"),
+            ("postgres://u:p?w@h/d?sslmode=require", "postgres://u:***@h/d?sslmode=require"),
             ("postgres://h/d?user=u&password=p", "postgres://h/d?***"),
             ("postgres://h/d?sslmode=require", "postgres://h/d?sslmode=require"),
             ("nats://token@a:4222,nats://u:p@b", "nats://***@a:4222,nats://u:***@b"),

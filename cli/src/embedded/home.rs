@@ -1,11 +1,10 @@
 //! A server's directory, owned by one process at a time.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 
 use super::{EmbeddedError, at, leftover};
+use crate::instance::write_private;
 
 /// A claimed directory. The claim is a file lock, so it ends with the process, however that dies.
 #[derive(Debug)]
@@ -50,21 +49,7 @@ impl Home {
                 .map_err(at(&path));
         }
         let secret = format!("{:032x}", rand::random::<u128>());
-        let unfinished = self.join(&format!("{name}.new"));
-        write_private(&unfinished, &secret)?;
-        fs::rename(&unfinished, &path).map_err(at(&path))?;
+        write_private(&path, secret.as_bytes()).map_err(at(&path))?;
         Ok(secret)
     }
-}
-
-/// Writes a file that only its owner can read.
-pub(super) fn write_private(path: &Path, content: &str) -> Result<(), EmbeddedError> {
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(path)
-        .map_err(at(path))?;
-    file.write_all(content.as_bytes()).map_err(at(path))
 }

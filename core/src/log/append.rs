@@ -14,9 +14,6 @@ use crate::position::{Chain, Partition, Partitions, Seq};
 /// What the server's limit of a message's size must leave for its subject and headers.
 const HEADROOM: usize = 1024;
 
-/// A seq that no record has: a guard with it never holds.
-const NEVER: Seq = Seq((1 << 53) - 1);
-
 /// Publishes records under their guards.
 #[derive(Debug, Clone)]
 pub(super) struct Appender {
@@ -92,9 +89,10 @@ impl Appender {
         read_ack(&api::send(&self.client, message.subject, Some(message.headers), message.payload).await?)
     }
 
-    /// Asks a replicated stream, which looks at ids before guards, where a record stands: `None` when nowhere.
+    /// Asks a replicated stream, which looks at ids before guards, where a record stands: `None` when nowhere. The guard
+    /// is one that never holds.
     pub(super) async fn probe(&self, record: &Record) -> Result<Option<Seq>, Refusal> {
-        match self.publish(record, NEVER).await {
+        match self.publish(record, Seq::MAX).await {
             Ok(ack) => Ok(Some(ack.seq)),
             Err(Refusal::Conflict(_) | Refusal::Busy(_)) => Ok(None),
             Err(refusal) => Err(refusal),

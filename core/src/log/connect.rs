@@ -39,8 +39,12 @@ pub enum ConnectError {
 ///
 /// `url` may list several servers, separated by commas.
 pub async fn connect(url: &str, name: &str, credentials: Option<&Path>) -> Result<Client, ConnectError> {
-    let servers: Vec<&str> = url.split(',').map(str::trim).filter(|server| !server.is_empty()).collect();
-    Ok(options(name, credentials).await?.retry_on_initial_connect().connect(servers.as_slice()).await?)
+    Ok(options(name, credentials).await?.retry_on_initial_connect().connect(servers(url)).await?)
+}
+
+/// The servers of a `url` that may list several, separated by commas.
+pub fn servers(url: &str) -> Vec<&str> {
+    url.split(',').map(str::trim).filter(|server| !server.is_empty()).collect()
 }
 
 /// The options of every connection, for those who need one more: `doctor` does not wait for a server.

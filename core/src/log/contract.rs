@@ -50,6 +50,7 @@ pub async fn all(nodes: &Nodes) {
     pages_before_any_place_agree_with_the_chain(nodes).await;
     a_page_is_found_in_a_bursty_chain(nodes).await;
     heads_and_tail_are_where_the_log_ends(nodes).await;
+    what_is_left_to_follow_is_told(nodes).await;
 
     a_follower_from_any_start_gets_what_stands_there(nodes).await;
     a_follower_gets_what_comes(nodes).await;

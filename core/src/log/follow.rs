@@ -15,7 +15,7 @@ use tokio::time::{Instant, timeout};
 
 use super::{
     Feed, ReadError, Stored,
-    api::{self, Get},
+    api,
     read::Reader,
 };
 use crate::{
@@ -48,9 +48,7 @@ const PAUSE_MAX: Duration = Duration::from_secs(1);
 /// Follows a partition after a seq. A start beyond the end waits for the end to get there.
 pub(super) fn feed(reader: Reader, partition: Partition, after: Seq) -> Feed {
     let stream = reader.namespace.log_stream(partition);
-    let subjects = reader.namespace.log_subjects(partition);
-    let follower =
-        Follower { reader, partition, stream, subjects, last: after, consumer: None, pause: PAUSE, warned: false };
+    let follower = Follower { reader, partition, stream, last: after, consumer: None, pause: PAUSE, warned: false };
     stream::unfold(Box::new(follower), |mut follower| async move {
         let item = follower.next().await;
         Some((Ok(item), follower))
@@ -62,7 +60,6 @@ struct Follower {
     reader: Reader,
     partition: Partition,
     stream: String,
-    subjects: String,
     /// The last seq that was handed on, or passed over.
     last: Seq,
     consumer: Option<Consumer>,
@@ -170,11 +167,10 @@ impl Follower {
             return Ok(());
         }
         consumer.checked = Instant::now();
-        let next = Get::Next(&self.subjects, self.last.next());
-        let next = api::get(&self.reader.client, &self.stream, next).await.map_err(|error| error.to_string())?;
+        let next = self.reader.next_after(self.partition, self.last).await.map_err(|error| error.to_string())?;
         let arrived = consumer.answers.next().now_or_never();
         match (next, arrived) {
-            (Some(next), None) => Err(format!("silent, though the stream has {}", next.seq)),
+            (Some(next), None) => Err(format!("silent, though the stream has {next}")),
             (None, None) => self.warn_beyond_end().await,
             // It was on its way: nothing is lost by taking it again.
             (_, Some(_)) => Err("answered while it was checked".to_owned()),

@@ -1,7 +1,7 @@
 //! The log in memory, for tests: all promises of [`Log`], none of the server's faults.
 //!
-//! It looks at a record's id before it looks at its guard, as a replicated stream does. A TTL is taken and ignored:
-//! nothing ever leaves this log.
+//! It looks at a record's id before it looks at its guard, as a replicated stream does. Records leave it by its clock,
+//! when their time to live is over.
 
 use std::{
     collections::HashMap,
@@ -42,8 +42,8 @@ struct Stream {
 
 #[derive(Debug, Default)]
 struct Records {
-    /// The record with seq `n` stands at `n - 1`.
-    all: Vec<Stored>,
+    /// The record with seq `n` stands at `n - 1`, until its end if it has one.
+    all: Vec<(Stored, Option<Time>)>,
     chains: HashMap<Chain, Vec<Seq>>,
     ids: HashMap<EventId, (Seq, Time)>,
     fence: Seq,
@@ -109,27 +109,27 @@ impl Records {
             None => {}
         }
         let (expected, seen) = match commit.guard {
-            Guard::Chain(last) => (last, self.last(commit.records[0].chain)),
+            Guard::Chain(last) => (last, self.last(commit.records[0].chain, now)),
             Guard::Fence(fence) => (fence, self.fence),
         };
         if expected != seen {
             return Err(AppendError::Conflict { seen, unsettled: false });
         }
         let seq = self.end().next();
-        for Record { id, chain, payload, ttl: _ } in commit.records {
-            let seq = self.push(Subject::Chain(chain), payload, now);
+        for Record { id, chain, payload, ttl } in commit.records {
+            let seq = self.push(Subject::Chain(chain), payload, now, ttl);
             self.chains.entry(chain).or_default().push(seq);
             self.ids.insert(id, (seq, now));
         }
         if let Some(room) = commit.marker {
-            self.fence = self.push(Subject::Fence, room.to_string().into(), now);
+            self.fence = self.push(Subject::Fence, room.to_string().into(), now, None);
         }
         Ok(Appended { seq, duplicate: false })
     }
 
-    fn push(&mut self, subject: Subject, payload: Bytes, time: Time) -> Seq {
+    fn push(&mut self, subject: Subject, payload: Bytes, time: Time, ttl: Option<Duration>) -> Seq {
         let seq = self.end().next();
-        self.all.push(Stored { seq, subject, payload, time });
+        self.all.push((Stored { seq, subject, payload, time }, ttl.map(|ttl| time + ttl)));
         seq
     }
 
@@ -139,22 +139,26 @@ impl Records {
         (age < window).then_some(seq)
     }
 
-    fn last(&self, chain: Chain) -> Seq {
-        self.chains.get(&chain).and_then(|seqs| seqs.last()).copied().unwrap_or_default()
+    fn last(&self, chain: Chain, now: Time) -> Seq {
+        let (seqs, _) = self.split(chain, Seq::MAX);
+        seqs.iter().rev().find_map(|&seq| self.at(seq, now)).map_or(Seq::ZERO, |stored| stored.seq)
     }
 
-    fn at(&self, seq: Seq) -> Option<&Stored> {
-        self.all.get(usize::try_from(seq.0).ok()?.checked_sub(1)?)
+    /// The record of that seq, if it still stands.
+    fn at(&self, seq: Seq, now: Time) -> Option<&Stored> {
+        let (stored, until) = self.all.get(usize::try_from(seq.0).ok()?.checked_sub(1)?)?;
+        until.is_none_or(|until| now < until).then_some(stored)
+    }
+
+    /// The first record after `after` that still stands.
+    fn after(&self, after: Seq, now: Time) -> Option<&Stored> {
+        (after.next().0..=self.end().0).find_map(|seq| self.at(Seq(seq), now))
     }
 
     /// The seqs of a chain, split in those below `seq` and the others.
     fn split(&self, chain: Chain, seq: Seq) -> (&[Seq], &[Seq]) {
         let seqs = self.chains.get(&chain).map_or(&[][..], Vec::as_slice);
         seqs.split_at(seqs.partition_point(|&at| at < seq))
-    }
-
-    fn collect(&self, seqs: &[Seq]) -> Vec<Stored> {
-        seqs.iter().filter_map(|&seq| self.at(seq).cloned()).collect()
     }
 }
 
@@ -178,19 +182,23 @@ impl Log for MemoryLog {
 
     async fn read(&self, chain: Chain, after: Seq, limit: usize, _known: Seq) -> Result<Vec<Stored>, ReadError> {
         let records = self.of(chain).lock();
-        let (_, seqs) = records.split(chain, Seq(after.0.saturating_add(1)));
-        Ok(records.collect(&seqs[..seqs.len().min(limit)]))
+        let ((_, seqs), now) = (records.split(chain, after.next()), self.clock.now());
+        Ok(seqs.iter().filter_map(|&seq| records.at(seq, now).cloned()).take(limit).collect())
     }
 
     async fn read_before(&self, chain: Chain, before: Seq, limit: usize) -> Result<Vec<Stored>, ReadError> {
         let records = self.of(chain).lock();
-        let (seqs, _) = records.split(chain, before);
-        Ok(records.collect(&seqs[seqs.len().saturating_sub(limit)..]))
+        let ((seqs, _), now) = (records.split(chain, before), self.clock.now());
+        let page = seqs.iter().rev().filter_map(|&seq| records.at(seq, now).cloned()).take(limit);
+        let mut page: Vec<_> = page.collect();
+        page.reverse();
+        Ok(page)
     }
 
     async fn heads(&self, room: RoomId, _known: Seq) -> Result<Heads, ReadError> {
         let records = self.stream(self.partitions.of(room.as_uuid())).lock();
-        let last = |class| records.last(Chain::Room(room, class));
+        let now = self.clock.now();
+        let last = |class| records.last(Chain::Room(room, class), now);
         Ok(Heads { ctl: last(Class::Ctl), msg: last(Class::Msg), call: last(Class::Call) })
     }
 
@@ -199,14 +207,30 @@ impl Log for MemoryLog {
         Ok(Tail { last: records.end(), fence: records.fence })
     }
 
+    async fn nothing_left(&self, partition: Partition, after: Seq, until: Seq) -> Result<bool, ReadError> {
+        let records = self.stream(partition).lock();
+        if until > records.end() {
+            return Err(ReadError::Unavailable(format!("it ends at {}", records.end())));
+        }
+        Ok(records.after(after, self.clock.now()).is_none_or(|next| next.seq > until))
+    }
+
     fn follow(&self, partition: Partition, after: Seq) -> Feed {
         let log = self.clone();
         let end = self.stream(partition).end.subscribe();
-        stream::unfold((log, end, after), move |(log, mut end, last)| async move {
-            // The log holds the sender, so it outlives the wait.
-            end.wait_for(|&end| end > last).await.ok()?;
-            let stored = log.stream(partition).lock().at(last.next()).cloned()?;
-            Some((Ok(stored), (log, end, last.next())))
+        stream::unfold((log, end, after), move |(log, mut end, mut last)| async move {
+            loop {
+                // The log holds the sender, so it outlives the wait.
+                let reached = *end.wait_for(|&end| end > last).await.ok()?;
+                let stored = log.stream(partition).lock().after(last, log.clock.now()).cloned();
+                match stored {
+                    Some(stored) => {
+                        last = stored.seq;
+                        return Some((Ok(stored), (log, end, last)));
+                    }
+                    None => last = reached,
+                }
+            }
         })
         .boxed()
     }
@@ -237,5 +261,25 @@ mod tests {
         assert_eq!(append().await, Appended { seq: Seq(1), duplicate: true });
         clock.advance(TimeDelta::seconds(1));
         assert_eq!(append().await, Appended { seq: Seq(2), duplicate: false });
+    }
+
+    #[tokio::test]
+    async fn a_record_leaves_when_its_time_is_over() {
+        let clock = Arc::new(ManualClock::at(SystemClock.now()));
+        let log = MemoryLog::with_clock(Partitions::new(1).unwrap(), Duration::from_mins(2), clock.clone());
+        let chain = Chain::Room(RoomId::mint(&SystemClock), Class::Msg);
+        for ttl in [None, Some(Duration::from_secs(60)), None, Some(Duration::from_secs(60))] {
+            let record = Record { id: EventId::mint(&SystemClock), chain, payload: "hello".into(), ttl };
+            log.append(record, Seq::ZERO).await.unwrap();
+        }
+        clock.advance(TimeDelta::seconds(60));
+        let seqs = |stored: Vec<Stored>| stored.iter().map(|stored| stored.seq.0).collect::<Vec<_>>();
+        assert_eq!(seqs(log.read(chain, Seq::ZERO, 10, Seq::ZERO).await.unwrap()), [1, 3]);
+        assert_eq!(seqs(log.read_before(chain, Seq(4), 1).await.unwrap()), [3]);
+        assert_eq!(log.tail(Partition(0)).await.unwrap().last, Seq(4));
+        assert!(!log.nothing_left(Partition(0), Seq(2), Seq(4)).await.unwrap());
+        assert!(log.nothing_left(Partition(0), Seq(3), Seq(4)).await.unwrap());
+        let followed: Vec<_> = log.follow(Partition(0), Seq::ZERO).take(2).map(Result::unwrap).collect().await;
+        assert_eq!(seqs(followed), [1, 3]);
     }
 }

@@ -89,6 +89,10 @@ impl Log for NatsLog {
         self.reader.tail(partition).await
     }
 
+    async fn nothing_left(&self, partition: Partition, after: Seq, until: Seq) -> Result<bool, ReadError> {
+        self.reader.nothing_left(partition, after, until).await
+    }
+
     fn follow(&self, partition: Partition, after: Seq) -> Feed {
         follow::feed(self.reader.clone(), partition, after)
     }

@@ -144,6 +144,22 @@ impl Reader {
         Ok(Tail { last: fence.max(Seq(info.state.last_seq)), fence })
     }
 
+    /// A leader that was replaced and does not know it yet has less than it should, so it is asked how far it is.
+    pub(super) async fn nothing_left(&self, partition: Partition, after: Seq, until: Seq) -> Result<bool, ReadError> {
+        if self.next_after(partition, after).await?.is_some_and(|next| next <= until) {
+            return Ok(false);
+        }
+        let last = self.tail(partition).await?.last;
+        if last >= until { Ok(true) } else { Err(ReadError::Unavailable(format!("its leader ends at {last}"))) }
+    }
+
+    /// The first record of a partition after `after`, as its leader has it.
+    pub(super) async fn next_after(&self, partition: Partition, after: Seq) -> Result<Option<Seq>, ReadError> {
+        let (stream, subjects) = (self.namespace.log_stream(partition), self.namespace.log_subjects(partition));
+        let next = api::get(&self.client, &stream, Get::Next(&subjects, after.next())).await?;
+        Ok(next.map(|next| next.seq))
+    }
+
     pub(super) fn stream(&self, chain: Chain) -> String {
         self.namespace.log_stream(self.partitions.of(chain.owner()))
     }

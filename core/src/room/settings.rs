@@ -1,6 +1,6 @@
 //! What a room is called, how many it seats, how it behaves, and its beginning and end.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{Decision, Event, Interior, Role, normalize_code};
 use crate::{decider::Asked, rejection::Rejection};
@@ -52,10 +52,50 @@ impl Default for Settings {
     }
 }
 
-/// What changes of a room; `None` stays as it is.
+/// Which settings change; `None` stays as it is. On a room with `{isPublic: true, slowModeS: 0}`, `{slowModeS: 5}` makes
+/// `{isPublic: true, slowModeS: 5}`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+pub struct SettingsPatch {
+    /// Whether it is listed, and joinable without a code.
+    pub is_public: Option<bool>,
+    /// Whether guests may join.
+    pub allow_guests: Option<bool>,
+    /// Whether joining asks an admin first.
+    pub require_approval: Option<bool>,
+    /// Whether messages are kept.
+    pub record_messages: Option<bool>,
+    /// Seconds between two messages of one member.
+    pub slow_mode_s: Option<u32>,
+    /// Days after which messages are erased; `Some(None)`, `null` in JSON, means never.
+    #[serde(deserialize_with = "given")]
+    pub retention_days: Option<Option<u32>>,
+}
+
+/// A field that is there, be it null.
+fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
+}
+
+impl SettingsPatch {
+    /// The whole settings after the change of these.
+    fn on(&self, settings: &Settings) -> Settings {
+        Settings {
+            is_public: self.is_public.unwrap_or(settings.is_public),
+            allow_guests: self.allow_guests.unwrap_or(settings.allow_guests),
+            require_approval: self.require_approval.unwrap_or(settings.require_approval),
+            record_messages: self.record_messages.unwrap_or(settings.record_messages),
+            slow_mode_s: self.slow_mode_s.unwrap_or(settings.slow_mode_s),
+            retention_days: self.retention_days.unwrap_or(settings.retention_days),
+        }
+    }
+}
+
+/// What changes of a room; `None` stays as it is. A command asks with a [`SettingsPatch`], an event tells the
+/// [`Settings`] whole.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-pub struct Changes {
+pub struct Changes<S = Settings> {
     /// What people call it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
@@ -65,9 +105,9 @@ pub struct Changes {
     /// Seats; not below the members it has.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_users: Option<u16>,
-    /// How it behaves, whole.
+    /// How it behaves.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub settings: Option<Settings>,
+    pub settings: Option<S>,
 }
 
 pub(super) fn create(
@@ -90,7 +130,7 @@ pub(super) fn create(
 }
 
 impl Interior {
-    pub(super) fn update(&self, asked: Asked, changes: &Changes) -> Decision {
+    pub(super) fn update(&self, asked: Asked, changes: &Changes<SettingsPatch>) -> Decision {
         if self.standing(asked)? < Role::Admin {
             return Err(Rejection::Forbidden("only admins and the owner change a room"));
         }
@@ -103,19 +143,21 @@ impl Interior {
     }
 
     /// The changes that are valid and change something.
-    fn news(&self, changes: &Changes) -> Result<Changes, Rejection> {
+    fn news(&self, changes: &Changes<SettingsPatch>) -> Result<Changes, Rejection> {
         let name = changes.name.as_deref().map(checked_name).transpose()?;
         let description = changes.description.as_deref().map(checked_description).transpose()?;
         let max_users = changes.max_users.map(checked_seats).transpose()?;
         if max_users.is_some_and(|seats| usize::from(seats) < self.members.len()) {
             return Err(Rejection::Conflict("the room has more members than that"));
         }
-        changes.settings.as_ref().map(check_settings).transpose()?;
+        let settings = changes.settings.as_ref().map(|patch| patch.on(&self.settings));
+        let settings = settings.filter(|settings| *settings != self.settings);
+        settings.as_ref().map(check_settings).transpose()?;
         Ok(Changes {
             name: name.filter(|name| *name != self.name),
             description: description.filter(|description| *description != self.description),
             max_users: max_users.filter(|seats| *seats != self.max_users),
-            settings: changes.settings.clone().filter(|settings| *settings != self.settings),
+            settings,
         })
     }
 

@@ -10,7 +10,7 @@ use voxlog_core::{
     event::{Event, Subject},
     id::{CorrelationId, EventId, MessageId, RoomId, UserId},
     message::{self, Draft, Kind},
-    room::{self, Changes, Command, Role, Settings},
+    room::{self, Changes, Command, Role, Settings, SettingsPatch},
     testing::{ALICE, ANSWER, BOB, CAROL, CODE, DAVE, ERIN, HELLO, NOON},
     user,
 };
@@ -64,12 +64,34 @@ fn seats() -> impl Strategy<Value = u16> {
     prop_oneof![9 => 2..6_u16, 1 => any::<u16>()]
 }
 
-fn changes() -> impl Strategy<Value = Changes> {
+fn settings_patch() -> impl Strategy<Value = SettingsPatch> {
+    let rarely = || option::weighted(0.1, any::<bool>());
+    (
+        option::of(any::<bool>()),
+        rarely(),
+        rarely(),
+        option::of(any::<bool>()),
+        option::weighted(0.1, any::<u32>()),
+        option::weighted(0.1, option::of(any::<u32>())),
+    )
+        .prop_map(
+            |(is_public, allow_guests, require_approval, record_messages, slow_mode_s, retention_days)| SettingsPatch {
+                is_public,
+                allow_guests,
+                require_approval,
+                record_messages,
+                slow_mode_s,
+                retention_days,
+            },
+        )
+}
+
+fn changes<S: std::fmt::Debug>(settings: impl Strategy<Value = S>) -> impl Strategy<Value = Changes<S>> {
     (
         option::of(text()),
         option::of(text()),
         option::of(seats()),
-        option::of(settings()),
+        option::of(settings),
     )
         .prop_map(|(name, description, max_users, settings)| Changes {
             name,
@@ -111,7 +133,7 @@ pub(crate) fn room_command() -> impl Strategy<Value = Command> {
     let sanction = || (person(), option::of(time()), option::of(text()));
     prop_oneof![
         2 => create(),
-        2 => changes().prop_map(Command::Update),
+        2 => changes(settings_patch()).prop_map(Command::Update),
         1 => prop::bool::weighted(0.1).prop_map(|rarely| if rarely { Command::Archive } else { Command::Leave }),
         10 => option::of(code()).prop_map(|code| Command::Join { code }),
         1 => Just(Command::Leave),
@@ -192,7 +214,7 @@ fn room_event() -> BoxedStrategy<room::Event> {
                 settings
             }
         ),
-        changes().prop_map(E::Updated),
+        changes(settings()).prop_map(E::Updated),
         Just(E::Archived {}),
         (user(), role()).prop_map(|(user_id, role)| E::Joined { user_id, role }),
         user().prop_map(|user_id| E::Left { user_id }),

@@ -19,7 +19,7 @@ use voxlog_core::{
 };
 
 use super::{Done, Hub};
-use crate::error::{Code, Failure};
+use crate::error::Failure;
 
 /// How often a command is decided again before the room counts as changing too fast.
 const ATTEMPTS: usize = 8;
@@ -114,7 +114,10 @@ impl Hub {
             let (head, markers) = (proposal.head, u64::from(proposal.moves_fence));
             match self.append(&undertaking, proposal).await {
                 Ok(appended) => {
-                    self.lane(undertaking.room).reach(Seq(appended.seq.0 + markers)).await.unwrap_or_else(late);
+                    // It is in the log, so it is done, though this node may not have seen it yet.
+                    if let Err(behind) = self.lane(undertaking.room).reach(Seq(appended.seq.0 + markers)).await {
+                        tracing::warn!(detail = %behind.detail, "an appended event is not followed yet");
+                    }
                     return self.answer(&undertaking, appended).await;
                 }
                 Err(AppendError::Conflict { seen, unsettled }) => {
@@ -173,17 +176,12 @@ impl Hub {
     }
 
     async fn answer(&self, undertaking: &Undertaking, appended: Appended) -> Result<Done, Failure> {
-        match &undertaking.ask {
-            Ask::Message(_, message::Command::Post(draft)) if appended.duplicate => {
-                let Decision::Already { seq, time, duplicate } =
-                    self.same_as(undertaking, draft, appended.seq).await?
-                else {
-                    return Err(Failure::new(Code::Internal, "a stored message was not found"));
-                };
-                Ok(self.done(undertaking.room, seq, time, duplicate))
-            }
-            _ => Ok(self.done(undertaking.room, appended.seq, undertaking.asked.at, appended.duplicate)),
-        }
+        let Appended { seq, duplicate } = appended;
+        let time = match &undertaking.ask {
+            Ask::Message(_, message::Command::Post(draft)) if duplicate => self.same_as(undertaking, draft, seq).await?,
+            _ => undertaking.asked.at,
+        };
+        Ok(self.done(undertaking.room, seq, time, duplicate))
     }
 
     /// An attempt had no answer and a later one was refused: whether the first one landed stands in the chain, which
@@ -225,9 +223,4 @@ impl Undertaking {
 /// The room left memory between being opened and being used.
 pub(super) fn closed() -> Failure {
     Failure::unavailable("the room was closed meanwhile, try again")
-}
-
-/// It is in the log, so it is done, though this node has not seen it yet.
-fn late(failure: Failure) {
-    tracing::warn!(detail = %failure.detail, "an appended event is not followed yet");
 }

@@ -10,6 +10,7 @@
 use std::time::Duration;
 
 use voxlog_core::{
+    clock::Time,
     decider::Decider,
     envelope::Envelope,
     event::Event,
@@ -58,7 +59,8 @@ impl Hub {
         let mut subject = Looked { fence, target: None, cited: Vec::new() };
         if let Command::Post(draft) = command {
             if let Some(seq) = self.already_posted(undertaking.room, id, fence).await? {
-                return self.same_as(undertaking, draft, seq).await;
+                let time = self.same_as(undertaking, draft, seq).await?;
+                return Ok(Decision::Already { seq, time, duplicate: true });
             }
             subject.cited = self.cited(undertaking.room, draft, fence).await?;
         } else {
@@ -93,13 +95,8 @@ impl Hub {
         })
     }
 
-    /// The answer to a message whose id is in the log at `seq`: the same again, or a conflict with another.
-    pub(super) async fn same_as(
-        &self,
-        undertaking: &Undertaking,
-        draft: &Draft,
-        seq: Seq,
-    ) -> Result<Decision, Failure> {
+    /// When the message whose id is in the log at `seq` was posted; a conflict when it is another message.
+    pub(super) async fn same_as(&self, undertaking: &Undertaking, draft: &Draft, seq: Seq) -> Result<Time, Failure> {
         let posted = message::Event::Posted {
             message_id: draft.id,
             author_id: undertaking.asked.by,
@@ -110,10 +107,17 @@ impl Hub {
         };
         match self.event_at(undertaking, seq).await? {
             Some(Envelope { event: Event::Message(original), time, .. }) if original == posted => {
-                Ok(Decision::Already { seq, time, duplicate: true })
+                Ok(time)
             }
+            // Out of the log already, with nothing left to compare: what the log knows by its id is taken at its word.
+            None if self.forgets(undertaking.room) => Ok(undertaking.asked.at),
             _ => Err(Failure::new(Code::Conflict, "another message has this messageId")),
         }
+    }
+
+    /// Whether messages of a room leave the log by themselves.
+    fn forgets(&self, room: RoomId) -> bool {
+        self.lane(room).lock().open(room).is_some_and(|open| open.state.message_ttl().is_some())
     }
 
     async fn event_at(&self, undertaking: &Undertaking, seq: Seq) -> Result<Option<Envelope>, Failure> {
@@ -121,12 +125,11 @@ impl Hub {
             let mut rooms = self.lane(undertaking.room).lock();
             rooms.open(undertaking.room).and_then(|open| open.recent_entry(seq))
         };
-        let payload = match recent {
-            Some(entry) => Some(entry.event.clone()),
-            None => {
-                let page = self.log.read(undertaking.chain(), Seq(seq.0 - 1), 1, seq).await?;
-                page.into_iter().find(|stored| stored.seq == seq).map(|stored| stored.payload)
-            }
+        let payload = if let Some(entry) = recent {
+            Some(entry.event.clone())
+        } else {
+            let page = self.log.read(undertaking.chain(), Seq(seq.0 - 1), 1, seq).await?;
+            page.into_iter().find(|stored| stored.seq == seq).map(|stored| stored.payload)
         };
         payload.map(|payload| Envelope::decode(&payload)).transpose().map_err(|error| Failure::internal(&error))
     }
@@ -141,7 +144,7 @@ impl Hub {
             return Ok(None);
         }
         let now = self.lane(room).applied().max(fence);
-        Ok(self.from_read_model(room, id, now).await?.seq)
+        Ok(self.look_up(room, id, now).await?.seq)
     }
 
     async fn cited(&self, room: RoomId, draft: &Draft, fence: Seq) -> Result<Vec<(MessageId, Message)>, Failure> {
@@ -155,7 +158,7 @@ impl Hub {
     async fn known(&self, room: RoomId, id: MessageId, fence: Seq) -> Result<Known, Failure> {
         match self.recent(room, id) {
             Some(recent) => Ok(recent),
-            None => self.from_read_model(room, id, fence).await,
+            None => self.look_up(room, id, fence).await,
         }
     }
 
@@ -165,11 +168,11 @@ impl Hub {
         Some(Known { message: recent.message, seq: Some(recent.seq), recorded: recent.recorded })
     }
 
-    async fn from_read_model(&self, room: RoomId, id: MessageId, at_least: Seq) -> Result<Known, Failure> {
-        let away = |_| Failure::unavailable("older messages can't be looked up just now");
+    async fn look_up(&self, room: RoomId, id: MessageId, at_least: Seq) -> Result<Known, Failure> {
+        let away = || Failure::unavailable("older messages can't be looked up just now");
         let position = Position { partition: self.lane(room).partition, seq: at_least };
-        self.read.wait_for(position, READ_PATIENCE).await.map_err(|_| away(()))?;
-        let fact = fact(&self.read, room, id).await.map_err(|_| away(()))?;
+        self.read.wait_for(position, READ_PATIENCE).await.map_err(|_| away())?;
+        let fact = fact(&self.read, room, id).await.map_err(|_| away())?;
         let Some(fact) = fact else {
             return Ok(Known { message: Message::Unwritten, seq: None, recorded: true });
         };

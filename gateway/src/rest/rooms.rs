@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use voxlog_core::{
     clock::Time,
     id::{RoomId, UserId},
-    room::{self, Changes, Settings},
+    room::{self, Changes, Settings, SettingsPatch},
 };
 use voxlog_projections::{
     Page,
@@ -74,7 +74,7 @@ struct Update {
     name: Option<String>,
     description: Option<String>,
     max_users: Option<u16>,
-    settings: Option<Settings>,
+    settings: Option<SettingsPatch>,
 }
 
 #[derive(Deserialize)]

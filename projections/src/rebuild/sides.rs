@@ -18,9 +18,9 @@ const BATCH: usize = 5000;
 /// Partitions filled at once. Applying is PostgreSQL's work, and a few keep it busy.
 const PARALLEL: usize = 4;
 
-/// A feed that is silent for so long, twice over, with an answer of the log's leader in between, has nothing left below
-/// the log's end: what stood there has outlived its time to live. Longer than JetStream takes to elect a leader.
-const QUIET: Duration = Duration::from_secs(8);
+/// A feed that is silent for so long may have nothing left below the log's end: what stood there has outlived its time
+/// to live. Then the log is asked.
+const QUIET: Duration = Duration::from_millis(500);
 
 /// Whoever is told of the progress.
 pub(super) type Watcher<'a> = &'a (dyn Fn(Progress) + Send + Sync);
@@ -81,24 +81,14 @@ impl Sides<'_> {
         checkpoint::ensure(&mut connection, partition).await?;
         let mut at = checkpoint::load(&mut connection, partition).await?;
         drop(connection);
-        let mut silences = 0;
-        while at < until {
-            let before = at;
-            at = self.follow(db, partition, at, until).await?;
-            silences = if at == before { silences + 1 } else { 0 };
-            if silences == 2 {
-                at = batch::apply(db, partition, (at, until), Vec::new()).await?.at;
-            }
-            self.log.tail(partition).await?;
-        }
-        Ok(())
-    }
-
-    /// Follows until the feed is at `until` or silent.
-    async fn follow(&self, db: &ReadModel, partition: Partition, mut at: Seq, until: Seq) -> Result<Seq, RebuildError> {
         let mut feed = self.log.follow(partition, at).ready_chunks(BATCH);
         while at < until {
-            let Ok(chunk) = timeout(QUIET, feed.next()).await else { return Ok(at) };
+            let Ok(chunk) = timeout(QUIET, feed.next()).await else {
+                if self.log.nothing_left(partition, at, until).await? {
+                    at = batch::apply(db, partition, (at, until), Vec::new()).await?.at;
+                }
+                continue;
+            };
             let chunk = chunk.ok_or(RebuildError::Ended(partition))?;
             let mut records = chunk.into_iter().collect::<Result<Vec<Stored>, _>>()?;
             let Some(last) = records.last().map(|record| record.seq.min(until)) else { continue };
@@ -106,6 +96,6 @@ impl Sides<'_> {
             at = batch::apply(db, partition, (at, last), records).await?.at;
             (self.progress)(Progress { partition, at, tail: until });
         }
-        Ok(at)
+        Ok(())
     }
 }

@@ -186,7 +186,7 @@ async fn the_same_id_in_two_rooms_is_two_messages() {
     let envelope = voxlog_core::envelope::Envelope {
         id: id.into(),
         subject: Subject::Room(other),
-        time: voxlog_core::clock::Clock::now(&SystemClock),
+        time: voxlog_core::clock::Clock::now(&SystemClock) + chrono::TimeDelta::seconds(1),
         actor: BOB,
         correlation: voxlog_core::id::CorrelationId::mint(&SystemClock),
         causation: None,

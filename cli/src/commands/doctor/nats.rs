@@ -46,8 +46,8 @@ pub(super) async fn examine(settings: &LogSettings, embedded: bool) -> Vec<Check
 
 async fn reach(settings: &LogSettings) -> Result<Client, String> {
     let options = connect::options("voxlog doctor", settings.credentials.as_deref()).await;
-    let servers: Vec<&str> = settings.url.split(',').map(str::trim).filter(|server| !server.is_empty()).collect();
-    let connecting = options.map_err(|error| error.to_string())?.max_reconnects(1).connect(servers.as_slice());
+    let options = options.map_err(|error| error.to_string())?.max_reconnects(1);
+    let connecting = options.connect(connect::servers(&settings.url));
     match timeout(PATIENCE, connecting).await {
         Ok(outcome) => outcome.map_err(|error| error.to_string()),
         Err(_) => Err(format!("no answer within {} s", PATIENCE.as_secs())),

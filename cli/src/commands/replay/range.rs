@@ -3,10 +3,7 @@
 use std::{str::FromStr, time::Duration};
 
 use anyhow::bail;
-use async_nats::{
-    Client,
-    jetstream::{self, stream::LastRawMessageErrorKind},
-};
+use async_nats::Client;
 use chrono::{SecondsFormat, TimeDelta};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -33,7 +30,7 @@ impl FromStr for Bound {
 
     fn from_str(text: &str) -> Result<Self, String> {
         if let Ok(seq) = text.parse() {
-            return Ok(Self::Seq(Seq(seq)));
+            return Ok(Self::Seq(seq));
         }
         let time =
             text.parse().map_err(|_| format!("{text:?} is neither a seq nor a time like 2026-11-20T08:00:00Z"))?;
@@ -66,10 +63,11 @@ pub(super) async fn plan(replay: &Replay, log: &dyn Log, locator: &Locator) -> a
         let until = match replay.to {
             None => tail,
             Some(Bound::Seq(seq)) => seq.min(tail),
-            // The first one later than that is the first that is out.
-            Some(Bound::Time(time)) => {
-                before(locator.first_at(partition, time + TimeDelta::nanoseconds(1)).await?).min(tail)
-            }
+            // The first one later than that is the first that is out. Nothing is later than the last time there is.
+            Some(Bound::Time(time)) => match time.checked_add_signed(TimeDelta::nanoseconds(1)) {
+                Some(later) => before(locator.first_at(partition, later).await?).min(tail),
+                None => tail,
+            },
         };
         ranges.push(Range { partition, after, until });
     }
@@ -129,18 +127,6 @@ impl Locator {
             tracing::debug!(%error, "a consumer is left to its own end");
         }
         Ok(Seq(created.delivered.stream_seq).next())
-    }
-
-    /// The seq of the first record after `seq`, as the stream's leader has it.
-    pub(super) async fn next_after(&self, partition: Partition, seq: Seq) -> Result<Option<Seq>, ReadError> {
-        let context = jetstream::new(self.client.clone());
-        let stream = context.get_stream_no_info(self.namespace.log_stream(partition)).await.map_err(unavailable)?;
-        let next = stream.get_first_raw_message_by_subject(self.namespace.log_subjects(partition), seq.next().0).await;
-        match next {
-            Ok(message) => Ok(Some(Seq(message.sequence))),
-            Err(error) if error.kind() == LastRawMessageErrorKind::NoMessageFound => Ok(None),
-            Err(error) => Err(unavailable(error)),
-        }
     }
 
     async fn ask<T: serde::de::DeserializeOwned>(&self, call: &str, body: &Value) -> Result<T, ReadError> {

@@ -9,8 +9,9 @@ use tokio::time::{Instant, sleep};
 
 use super::{Account, ROLE, major_of, run};
 use crate::embedded::binaries::{self, PostgresPrograms};
-use crate::embedded::home::{Home, write_private};
+use crate::embedded::home::Home;
 use crate::embedded::{EmbeddedError, LOOK_EVERY, at};
+use crate::instance::write_private;
 
 /// Where root's servers keep their data when their own user can't reach the data directory.
 const FALLBACK: &str = "/var/lib/voxlog";
@@ -106,7 +107,7 @@ impl Cluster {
             .mode(0o700)
             .create(&unfinished)
             .map_err(at(&unfinished))?;
-        write_private(&password, &self.password)?;
+        write_private(&password, self.password.as_bytes()).map_err(at(&password))?;
         if let Some(account) = self.account {
             account.own(&unfinished)?;
             account.own(&password)?;

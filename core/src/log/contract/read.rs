@@ -1,7 +1,8 @@
 //! Chains, pages, heads, the tail.
 
 use super::{
-    Class, Log, Nodes, RoomId, Seq, chain, fill, join_all, kick, messages, new_room, post, record, same, tail,
+    Class, Log, Nodes, RoomId, Seq, chain, fill, follow_until, join_all, kick, messages, new_room, partition, post,
+    record, same, tail,
 };
 
 /// A read gives what stands after its start, oldest first, and no more than was asked for.
@@ -74,6 +75,24 @@ pub async fn heads_and_tail_are_where_the_log_ends(nodes: &Nodes) {
         let tail = tail(&**node, room).await;
         assert!(tail.last >= msg && tail.fence > ctl && tail.fence <= tail.last, "{tail:?}");
     }
+}
+
+/// From any place it is told whether a follower has anything to come up to another.
+pub async fn what_is_left_to_follow_is_told(nodes: &Nodes) {
+    let (room, log) = (new_room(), &*nodes[0]);
+    let (partition, before) = (partition(log, room), tail(log, room).await.last);
+    fill(log, room, 20).await;
+    let all = follow_until(log, partition, before, tail(log, room).await.last).await;
+    for (stored, next) in all.iter().zip(&all[1..]) {
+        for node in nodes {
+            let nothing_left = async |until| node.nothing_left(partition, stored.seq, until).await;
+            assert!(!nothing_left(next.seq).await.expect("a log that answers"), "{} is to come", next.seq);
+            assert!(nothing_left(stored.seq).await.expect("a log that answers"), "{} has come", stored.seq);
+        }
+    }
+    let end = all[all.len() - 1].seq;
+    let beyond = log.nothing_left(partition, end, Seq(end.0 + (1 << 40))).await;
+    beyond.expect_err("nobody knows what will stand there");
 }
 
 /// A room with `count` messages, among those of another room in the same log.

@@ -86,6 +86,7 @@ pub(super) fn client_frames() -> Vec<Value> {
             "settings": {"isPublic": true, "slowModeS": 3}}),
         json!({"id": 5, "op": "room.create", "name": "n"}),
         json!({"id": 6, "op": "room.update", "room": room, "name": "n"}),
+        json!({"id": 6, "op": "room.update", "room": room, "settings": {"isPublic": true, "retentionDays": null}}),
         json!({"id": 7, "op": "room.archive", "room": room}),
         json!({"id": 8, "op": "room.join", "code": "ABC"}),
         json!({"id": 8, "op": "room.join", "room": room}),
