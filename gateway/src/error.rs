@@ -145,6 +145,11 @@ impl Failure {
         Self { retry_after: Some(Duration::from_secs(1)), ..Self::new(Code::Unavailable, detail) }
     }
 
+    /// The log may have taken something or not.
+    pub fn outcome_unknown() -> Self {
+        Self::new(Code::OutcomeUnknown, "the log did not say whether it took this, ask again under the same id")
+    }
+
     /// The server's own fault, told to the log here and to the caller only as such.
     pub fn internal(error: &dyn std::fmt::Display) -> Self {
         tracing::error!(%error, "a request failed inside");
@@ -183,7 +188,7 @@ impl From<AppendError> for Failure {
             AppendError::Conflict { .. } => Self::unavailable("the room is changing too fast, try again"),
             AppendError::Unknown(_) => {
                 tracing::warn!(%error, "an append has no known outcome");
-                Self::new(Code::OutcomeUnknown, "the log did not say whether it took this, ask again under the same id")
+                Self::outcome_unknown()
             }
             AppendError::Refused(_) => {
                 tracing::warn!(%error, "an append was refused");

@@ -12,7 +12,7 @@ use std::{sync::Arc, time::Duration};
 
 use serde::Serialize;
 use tokio::sync::Semaphore;
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio_util::sync::CancellationToken;
 use voxlog_core::{
     clock::{Clock, Time},
     id::{RoomId, UserId},
@@ -105,26 +105,25 @@ pub struct Hub {
 }
 
 impl Hub {
-    /// Begins to follow the log from its end. Its tasks run on `tasks` until `shutdown`.
+    /// Begins to follow the log from its end, until `over`.
     pub async fn start(
         log: Arc<dyn Log>,
         read: ReadModel,
         clock: Arc<dyn Clock>,
         config: Config,
-        tasks: &TaskTracker,
-        shutdown: &CancellationToken,
+        over: &CancellationToken,
     ) -> Result<Arc<Self>, ReadError> {
         let mut lanes = Vec::new();
         for partition in log.partitions().all() {
             lanes.push(Arc::new(Lane::at(partition, log.tail(partition).await?)));
         }
         for lane in &lanes {
-            tasks.spawn(follow::follow(Arc::clone(&log), Arc::clone(lane), shutdown.clone()));
+            tokio::spawn(follow::follow(Arc::clone(&log), Arc::clone(lane), over.clone()));
         }
         let (catch_ups, health) = (Semaphore::new(CATCH_UPS), health::Health::default());
         let hub = Arc::new(Self { log, read, clock, config, lanes, catch_ups, health });
-        tasks.spawn(shutdown.clone().run_until_cancelled_owned(Arc::clone(&hub).watch()));
-        tasks.spawn(shutdown.clone().run_until_cancelled_owned(Arc::clone(&hub).sweep()));
+        tokio::spawn(over.clone().run_until_cancelled_owned(Arc::clone(&hub).watch()));
+        tokio::spawn(over.clone().run_until_cancelled_owned(Arc::clone(&hub).sweep()));
         Ok(hub)
     }
 

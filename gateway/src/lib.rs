@@ -11,7 +11,10 @@ use axum::{
 };
 use sqlx::PgPool;
 use tokio::net::TcpListener;
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio_util::{
+    sync::{CancellationToken, DropGuard},
+    task::TaskTracker,
+};
 use voxlog_core::{
     clock::Clock,
     log::{Log, ReadError},
@@ -68,6 +71,9 @@ pub struct Gateway {
     pub tasks: TaskTracker,
     /// The sockets that each user has open here.
     pub seats: socket::Seats,
+    /// Lets the hub follow the log for as long as anybody is served: a command in flight is answered when this node has
+    /// applied it.
+    _following: DropGuard,
 }
 
 /// Why a gateway could not serve.
@@ -111,9 +117,11 @@ pub async fn start(parts: Parts, shutdown: CancellationToken) -> Result<Arc<Gate
     let identity = Identity::new(identity_pool, &config, Arc::clone(&clock))
         .map_err(|error| ServeError::Identity(error.to_string()))?;
     let identity = Arc::new(identity);
-    let hub = Hub::start(Arc::clone(&log), read.clone(), Arc::clone(&clock), config.clone(), &tasks, &shutdown).await?;
+    let over = CancellationToken::new();
+    let hub = Hub::start(Arc::clone(&log), read.clone(), Arc::clone(&clock), config.clone(), &over).await?;
     tasks.spawn(Arc::clone(&identity).run_outbox(log, shutdown.clone()));
-    Ok(Arc::new(Gateway { hub, identity, read, clock, config, shutdown, tasks, seats: socket::Seats::default() }))
+    let (seats, following) = (socket::Seats::default(), over.drop_guard());
+    Ok(Arc::new(Gateway { hub, identity, read, clock, config, shutdown, tasks, seats, _following: following }))
 }
 
 fn routes(gateway: Arc<Gateway>) -> Router {

@@ -149,9 +149,9 @@ impl Socket {
                     self.session.authenticated(id, outcome);
                 }
                 Effect::Run { line, id, user, work } => {
-                    let gateway = Arc::clone(&self.gateway);
-                    self.at_work
-                        .spawn(async move { Finished { line, id, outcome: work::run(&gateway, user, work).await } });
+                    let (gateway, tasks) = (Arc::clone(&self.gateway), &self.gateway.tasks);
+                    let working = async move { Finished { line, id, outcome: work::run(&gateway, user, work).await } };
+                    self.at_work.spawn(tasks.track_future(working));
                 }
                 Effect::Open { room, from } => self.rooms.open(room, from),
                 Effect::Forget(room) => self.rooms.forget(room),

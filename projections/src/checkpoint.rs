@@ -2,11 +2,12 @@
 
 use std::{
     collections::HashMap,
+    sync::{Mutex, MutexGuard},
     time::{Duration, Instant},
 };
 
 use sqlx::{PgConnection, Row};
-use tokio::sync::Mutex;
+use tokio::time::{sleep, timeout};
 use voxlog_core::position::{Partition, Position, Seq};
 
 use crate::{ReadModel, columns};
@@ -25,14 +26,18 @@ pub enum Lagging {
         /// Where it stands.
         at: Seq,
     },
-    /// PostgreSQL does not answer.
+    /// PostgreSQL does not answer, or not in time.
     #[error("the read model does not answer: {0}")]
     Away(#[from] sqlx::Error),
 }
 
 /// The checkpoints as this node last saw them, so that any number of waiting readers costs one query per [`POLL`].
 #[derive(Debug, Default)]
-pub(crate) struct Positions(Mutex<Seen>);
+pub(crate) struct Positions {
+    seen: Mutex<Seen>,
+    /// Held by the one who asks.
+    turn: tokio::sync::Mutex<()>,
+}
 
 #[derive(Debug, Default)]
 struct Seen {
@@ -51,40 +56,50 @@ impl ReadModel {
         all(&mut *self.pool().acquire().await?).await
     }
 
-    /// Waits until the read model has what stands at `position`, but not longer than `timeout`. So a writer that hands
-    /// in the position of its write reads it back, on any node. Checkpoints never go back: one that was seen beyond
-    /// answers without asking PostgreSQL.
-    pub async fn wait_for(&self, position: Position, timeout: Duration) -> Result<(), Lagging> {
-        let started = Instant::now();
-        let mut at = self.positions.seen(position.partition).await;
-        while at < position.seq {
-            at = self.positions.read(self, position.partition).await?;
-            let left = timeout.saturating_sub(started.elapsed());
-            if at < position.seq && left.is_zero() {
-                return Err(Lagging::Behind { wanted: position, at });
-            }
-            if at < position.seq {
-                tokio::time::sleep(POLL.min(left)).await;
-            }
+    /// Waits until the read model has what stands at `position`, but not longer than `patience`, though PostgreSQL may
+    /// hang. So a writer that hands in the position of its write reads it back, on any node. Checkpoints never go back:
+    /// one that was seen beyond answers without asking PostgreSQL.
+    pub async fn wait_for(&self, position: Position, patience: Duration) -> Result<(), Lagging> {
+        if self.positions.seen(position.partition) >= position.seq {
+            return Ok(());
         }
-        Ok(())
+        let mut answer = None;
+        let reach = async {
+            loop {
+                let at = self.positions.read(self, position.partition).await?;
+                if at >= position.seq {
+                    return Ok(());
+                }
+                answer = Some(at);
+                sleep(POLL).await;
+            }
+        };
+        match (timeout(patience, reach).await, answer) {
+            (Ok(reached), _) => reached,
+            (Err(_), Some(at)) => Err(Lagging::Behind { wanted: position, at }),
+            (Err(_), None) => Err(Lagging::Away(sqlx::Error::PoolTimedOut)),
+        }
     }
 }
 
 impl Positions {
-    async fn seen(&self, partition: Partition) -> Seq {
-        self.0.lock().await.checkpoints.get(&partition).copied().unwrap_or_default()
+    fn seen(&self, partition: Partition) -> Seq {
+        self.lock().checkpoints.get(&partition).copied().unwrap_or_default()
     }
 
     /// The checkpoint of a partition as of less than [`POLL`] ago. Readers that come together share one query.
     async fn read(&self, db: &ReadModel, partition: Partition) -> Result<Seq, sqlx::Error> {
-        let mut seen = self.0.lock().await;
-        if seen.at.is_none_or(|at| at.elapsed() >= POLL) {
+        let _turn = self.turn.lock().await;
+        if self.lock().at.is_none_or(|at| at.elapsed() >= POLL) {
             let checkpoints = db.checkpoints().await?;
-            seen.checkpoints = checkpoints.into_iter().map(|it| (it.partition, it.seq)).collect();
-            seen.at = Some(Instant::now());
+            let checkpoints = checkpoints.into_iter().map(|it| (it.partition, it.seq)).collect();
+            *self.lock() = Seen { at: Some(Instant::now()), checkpoints };
         }
-        Ok(seen.checkpoints.get(&partition).copied().unwrap_or_default())
+        Ok(self.seen(partition))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().expect("the lock is held for one assignment")
     }
 }
 

@@ -25,12 +25,21 @@ use voxlog_tests::{
 
 const FRAMES: usize = 2000;
 
+/// A field that no op has.
+const STRAY: &str = "utnil";
+
 /// What is thrown at a socket.
 #[derive(Debug, Clone)]
 enum Thrown {
     Bytes(Vec<u8>),
     Text(String),
     Frame(Value),
+}
+
+impl Thrown {
+    fn has_stray(&self) -> bool {
+        matches!(self, Self::Frame(frame) if !frame[STRAY].is_null())
+    }
 }
 
 /// What became of it.
@@ -102,6 +111,8 @@ async fn throw(victim: &mut Client, encoding: Encoding, thrown: &Thrown) -> Resu
                     None => bail!("an unknown code: {frame}"),
                     Some(Code::Internal | Code::Unavailable | Code::OutcomeUnknown) => bail!("the server failed: {frame}"),
                     Some(Code::RateLimited) => Ok(Fate::TooFast),
+                    Some(Code::Invalid | Code::Unsupported) => Ok(Fate::Refused),
+                    Some(_) if thrown.has_stray() => bail!("a field that nobody knows was passed over: {frame}"),
                     Some(_) => Ok(Fate::Refused),
                 };
             }
@@ -166,7 +177,7 @@ fn frame(room: RoomId) -> impl Strategy<Value = Value> {
         let fields = names.iter().map(|&name| (Just(name), field(op, name, room))).collect::<Vec<_>>();
         fields.prop_map(move |fields| {
             let mut frame = json!({ "op": op, "id": id });
-            for (name, value) in fields.into_iter().chain(stray.clone().map(|value| ("utnil", value))) {
+            for (name, value) in fields.into_iter().chain(stray.clone().map(|value| (STRAY, value))) {
                 frame[name] = value;
             }
             frame

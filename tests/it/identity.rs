@@ -12,9 +12,9 @@ use voxlog_core::{
     clock::{Clock, ManualClock, SystemClock},
     envelope::Envelope,
     event::Event,
-    id::{RoomId, UserId},
-    log::{AppendError, Appended, Commit, Feed, Log, ReadError, Record, Stored},
-    position::{Chain, Heads, Partition, Partitions, Seq},
+    id::UserId,
+    log::{AppendError, Appended, Commit, Log},
+    position::{Chain, Seq},
     user,
 };
 use voxlog_gateway::{
@@ -22,6 +22,7 @@ use voxlog_gateway::{
     identity::{Identity, Registration, keys, outbox::Courier},
 };
 use voxlog_tests::{
+    altered::{Alter, Altered},
     rest::{PASSWORD, Rest},
     servers,
     world::{World, until},
@@ -145,47 +146,15 @@ struct Mute {
 }
 
 #[async_trait]
-impl Log for Mute {
-    fn partitions(&self) -> Partitions {
-        self.log.partitions()
-    }
-
-    fn duplicate_window(&self) -> Duration {
-        self.log.duplicate_window()
-    }
-
-    async fn append(&self, record: Record, fence: Seq) -> Result<Appended, AppendError> {
-        self.log.append(record, fence).await
+impl Alter for Mute {
+    fn log(&self) -> &dyn Log {
+        &*self.log
     }
 
     async fn commit(&self, commit: Commit) -> Result<Appended, AppendError> {
         self.log.commit(commit).await?;
         self.committed.notify_one();
         std::future::pending().await
-    }
-
-    async fn read(&self, chain: Chain, after: Seq, limit: usize, known: Seq) -> Result<Vec<Stored>, ReadError> {
-        self.log.read(chain, after, limit, known).await
-    }
-
-    async fn read_before(&self, chain: Chain, before: Seq, limit: usize) -> Result<Vec<Stored>, ReadError> {
-        self.log.read_before(chain, before, limit).await
-    }
-
-    async fn heads(&self, room: RoomId, known: Seq) -> Result<Heads, ReadError> {
-        self.log.heads(room, known).await
-    }
-
-    async fn tail(&self, partition: Partition) -> Result<voxlog_core::log::Tail, ReadError> {
-        self.log.tail(partition).await
-    }
-
-    async fn nothing_left(&self, partition: Partition, after: Seq, until: Seq) -> Result<bool, ReadError> {
-        self.log.nothing_left(partition, after, until).await
-    }
-
-    fn follow(&self, partition: Partition, after: Seq) -> Feed {
-        self.log.follow(partition, after)
     }
 }
 
@@ -216,11 +185,11 @@ async fn a_fact_reaches_the_log_once_though_couriers_race_and_one_dies() {
     let users = register_many(&world, &pool, 20).await;
     let log: Arc<dyn Log> = world.log().await;
 
-    let mute = Mute { log: Arc::clone(&log), committed: Notify::new() };
+    let mute = Altered(Mute { log: Arc::clone(&log), committed: Notify::new() });
     let dying = Courier { pool: &pool, log: &mute, clock: &SystemClock };
     tokio::select! {
         _ = dying.deliver_next() => panic!("the dying courier never hears that the log has its fact"),
-        () = mute.committed.notified() => {}
+        () = mute.0.committed.notified() => {}
     }
     let killed_at = tokio::time::Instant::now();
     until("the log has forgotten the first commit's id", async || killed_at.elapsed() > Duration::from_secs(3)).await;

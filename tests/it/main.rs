@@ -18,3 +18,4 @@ mod servers;
 mod slow_socket;
 mod sockets;
 mod truth;
+mod unsettled;

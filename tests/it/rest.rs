@@ -123,8 +123,8 @@ async fn a_list_is_paged_from_either_end() {
         let mut pages: Vec<String> = Vec::new();
         loop {
             let from = cursor.map_or_else(String::new, |cursor| format!("&{parameter}={cursor}"));
-            let list = path(&["rooms", id, &format!("messages?limit=3{from}")]);
-            let page = ann.get_at(&list, &last["position"]).await.ok();
+            let address = path(&["rooms", id, &format!("messages?limit=3{from}")]);
+            let page = ann.get_at(&address, &last["position"]).await.ok();
             pages.push(page["data"].as_array().unwrap().iter().map(|message| text(&message["content"])).collect());
             assert_eq!(page["hasMore"], page["next"].is_string());
             match page["next"].as_str() {

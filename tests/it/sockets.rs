@@ -10,6 +10,7 @@ use sqlx::PgPool;
 use tokio::{
     net::TcpListener,
     task::{JoinHandle, JoinSet},
+    time::Instant,
 };
 use tokio_tungstenite::tungstenite::Message;
 use tokio_util::sync::CancellationToken;
@@ -27,7 +28,7 @@ use voxlog_tests::client::{CallError, Client, Encoding, Gone, PATIENCE, RoomView
 const NOWHERE: &str = "postgres://nobody@127.0.0.1:1/nothing";
 const BOTH: [Encoding; 2] = [Encoding::Json, Encoding::Msgpack];
 
-/// Sockets that talk at once.
+/// Sockets that talk at once: so many that something nearly always waits for those who listen.
 const TALKERS: usize = 8;
 
 /// A gateway with a room in it.
@@ -81,6 +82,17 @@ impl Stage {
         let mut client = self.client(user, encoding).await?;
         client.call("room.join", json!({"room": self.room})).await?;
         Ok((user, client))
+    }
+
+    /// The owner talks without end, until this is dropped.
+    async fn talk(&self) -> Result<JoinSet<()>> {
+        let mut talking = JoinSet::new();
+        for _ in 0..TALKERS {
+            let mut owner = self.client(self.owner, Encoding::Json).await?;
+            let message = self.says("and another");
+            talking.spawn(async move { while owner.call("message.send", message.clone()).await.is_ok() {} });
+        }
+        Ok(talking)
     }
 
     fn says(&self, content: &str) -> Value {
@@ -169,9 +181,9 @@ async fn a_client_that_stopped_reading_is_told_that_it_lags_and_gets_everything(
     for _ in 0..4000 {
         last = seq(&owner.call("message.send", stage.says(&long)).await?);
     }
-    let mut ops = Vec::new();
+    let (mut ops, deadline) = (Vec::new(), Instant::now() + PATIENCE);
     while view.last() < last {
-        let frame = slow.next_unasked(PATIENCE).await?;
+        let frame = slow.next_unasked(deadline.saturating_duration_since(Instant::now())).await?;
         view.look_at(&frame)?;
         ops.push(frame["op"].as_str().unwrap_or_default().to_owned());
     }
@@ -189,20 +201,42 @@ async fn heads_come_with_every_heartbeat_and_never_promise_what_has_not_come() -
     let (_, mut client) = stage.member(Encoding::Json).await?;
     let mut view = RoomView::new(stage.room.as_str());
     client.subscribe(&mut view).await?;
-    // So many that something always waits for the socket when a heartbeat is due.
-    let mut talking = JoinSet::new();
-    for _ in 0..TALKERS {
-        let mut owner = stage.client(stage.owner, Encoding::Json).await?;
-        let message = stage.says("and another");
-        talking.spawn(async move { while owner.call("message.send", message.clone()).await.is_ok() {} });
-    }
-    let mut proofs = 0;
+    let _talking = stage.talk().await?;
+    let (mut proofs, deadline) = (0, Instant::now() + PATIENCE);
     while proofs < 30 {
-        let frame = client.next_unasked(PATIENCE).await?;
+        let frame = client.next_unasked(deadline.saturating_duration_since(Instant::now())).await?;
         proofs += usize::from(frame["rooms"][&stage.room].is_object());
         view.look_at(&frame)?;
     }
     assert!(view.seen().len() > proofs, "somebody must have talked for this to show anything");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_subscribes_again_from_an_earlier_cursor_gets_everything_since() -> Result<()> {
+    let stage = Stage::new(|_| {}).await?;
+    let (_, mut client) = stage.member(Encoding::Msgpack).await?;
+    let mut view = RoomView::new(stage.room.as_str());
+    client.subscribe(&mut view).await?;
+    let _talking = stage.talk().await?;
+    for _ in 0..100 {
+        let mut again = view.clone();
+        client.read_to(&mut view, again.last() + 20, PATIENCE).await?;
+        let cursor = again.cursor();
+        client.subscribe(&mut again).await?;
+        // What was on its way for the subscription before comes first, and is all beyond the new one's beginning.
+        let deadline = Instant::now() + PATIENCE;
+        let first = loop {
+            let frame = client.next_unasked(deadline.saturating_duration_since(Instant::now())).await?;
+            if frame["prev"] == cursor["msg"] {
+                break frame;
+            }
+        };
+        again.look_at(&first)?;
+        let goal = again.last() + 40;
+        client.read_to(&mut again, goal, PATIENCE).await?;
+        view = again;
+    }
     Ok(())
 }
 
@@ -215,8 +249,9 @@ async fn who_is_kicked_gets_nothing_after_the_kick() -> Result<()> {
     member.subscribe(&mut view).await?;
     let kick = owner.call("room.kick", json!({"room": stage.room, "userId": user})).await?;
     owner.call("message.send", stage.says("they can't hear this")).await?;
+    let deadline = Instant::now() + PATIENCE;
     while view.lost().is_none() {
-        view.look_at(&member.next_unasked(PATIENCE).await?)?;
+        view.look_at(&member.next_unasked(deadline.saturating_duration_since(Instant::now())).await?)?;
     }
     assert_eq!((view.lost(), view.last()), (Some("not_a_member"), seq(&kick)));
     let refused = member.call("message.send", stage.says("hello?")).await.unwrap_err();
@@ -264,9 +299,9 @@ async fn a_user_has_a_bounded_number_of_sockets() -> Result<()> {
     assert_eq!(refused.code(), Some("rate_limited"));
     assert_eq!(second.closed(PATIENCE).await, Gone::Closed(4503, "too_many_sockets".to_owned()));
     drop(first);
-    let deadline = tokio::time::Instant::now() + PATIENCE;
+    let deadline = Instant::now() + PATIENCE;
     while stage.client(stage.owner, Encoding::Json).await.is_err() {
-        assert!(tokio::time::Instant::now() < deadline, "the seat of a socket that has ended is free again");
+        assert!(Instant::now() < deadline, "the seat of a socket that has ended is free again");
     }
     Ok(())
 }

@@ -1,7 +1,6 @@
 //! The log is the truth: with PostgreSQL away messages go on, and what stands there afterwards is what the log says.
 
 use std::{
-    sync::Arc,
     time::{Duration, Instant},
 };
 

@@ -1,5 +1,6 @@
 //! The world of the system tests: real servers, nodes, and clients that check what they get.
 
+pub mod altered;
 pub mod client;
 pub mod fill;
 pub mod process;

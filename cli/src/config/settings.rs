@@ -107,7 +107,9 @@ fn without_password(url: &str) -> String {
     let (scheme, rest) = url.split_once("://").map_or(("", url), |(scheme, rest)| (scheme, rest));
     let scheme = if scheme.is_empty() { String::new() } else { format!("{scheme}://") };
     let (user, place) = match rest.rsplit_once('@') {
-        Some((user, place)) => (user.split_once(':').map_or("***@".to_owned(), |(user, _)| format!("{user}:***@")), place),
+        Some((user, place)) => {
+            (user.split_once(':').map_or("***@".to_owned(), |(user, _)| format!("{user}:***@")), place)
+        }
         None => (String::new(), rest),
     };
     match place.split_once('?') {

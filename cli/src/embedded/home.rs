@@ -44,9 +44,7 @@ impl Home {
     pub(super) fn secret(&self, name: &str) -> Result<String, EmbeddedError> {
         let path = self.join(name);
         if path.exists() {
-            return fs::read_to_string(&path)
-                .map(|secret| secret.trim().to_owned())
-                .map_err(at(&path));
+            return fs::read_to_string(&path).map(|secret| secret.trim().to_owned()).map_err(at(&path));
         }
         let secret = format!("{:032x}", rand::random::<u128>());
         write_private(&path, secret.as_bytes()).map_err(at(&path))?;

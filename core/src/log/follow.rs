@@ -13,11 +13,7 @@ use serde::Deserialize;
 use serde_json::json;
 use tokio::time::{Instant, timeout};
 
-use super::{
-    Feed, ReadError, Stored,
-    api,
-    read::Reader,
-};
+use super::{Feed, ReadError, Stored, api, read::Reader};
 use crate::{
     clock::Time,
     position::{Partition, Seq},

@@ -268,7 +268,7 @@ mod tests {
         let clock = Arc::new(ManualClock::at(SystemClock.now()));
         let log = MemoryLog::with_clock(Partitions::new(1).unwrap(), Duration::from_mins(2), clock.clone());
         let chain = Chain::Room(RoomId::mint(&SystemClock), Class::Msg);
-        for ttl in [None, Some(Duration::from_secs(60)), None, Some(Duration::from_secs(60))] {
+        for ttl in [None, Some(Duration::from_mins(1)), None, Some(Duration::from_mins(1))] {
             let record = Record { id: EventId::mint(&SystemClock), chain, payload: "hello".into(), ttl };
             log.append(record, Seq::ZERO).await.unwrap();
         }

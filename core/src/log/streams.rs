@@ -16,7 +16,7 @@ use super::{
 use crate::position::{Partition, Partitions};
 
 /// The first server whose guards and batches hold what [`super`] promises.
-const OLDEST_SERVER: (u64, u64, u64) = (2, 15, 1);
+pub const OLDEST_SERVER: (u64, u64, u64) = (2, 15, 1);
 
 /// Where each stream says how many there are, so that an interrupted bootstrap is told from another partition count.
 const COUNT_KEY: &str = "voxlog.partitions";
@@ -110,8 +110,7 @@ pub(super) async fn bootstrap(client: &Client, config: &LogConfig) -> Result<(),
     let wanted = config.partitions.all().collect::<BTreeSet<_>>();
     let infos = try_join_all(present.iter().map(|&partition| info(client, config, partition))).await?;
     for (&partition, info) in present.iter().zip(&infos) {
-        check_count(config, info)?;
-        check(config, partition, info)?;
+        check_stream(config, partition, info)?;
     }
     let missing: Vec<Partition> = wanted.difference(&present).copied().collect();
     try_join_all(missing.into_iter().map(|partition| create(client, config, partition))).await?;
@@ -182,10 +181,17 @@ fn stream_config(config: &LogConfig, partition: Partition) -> Config {
     }
 }
 
-fn check_server(version: &str) -> Result<(), OpenError> {
+/// Whether a server of that version is new enough.
+pub fn check_server(version: &str) -> Result<(), OpenError> {
     let mut parts = version.split(['.', '-']).map(|part| part.parse::<u64>().unwrap_or(0));
     let mut part = || parts.next().unwrap_or(0);
     if (part(), part(), part()) >= OLDEST_SERVER { Ok(()) } else { Err(OpenError::OldServer(version.to_owned())) }
+}
+
+/// Whether the stream of a partition, as the server tells of it, is what the log of this `config` needs.
+pub fn check_stream(config: &LogConfig, partition: Partition, info: &Info) -> Result<(), OpenError> {
+    check_count(config, info)?;
+    check(config, partition, info)
 }
 
 /// Each stream says itself how many there are.

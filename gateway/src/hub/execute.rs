@@ -19,7 +19,7 @@ use voxlog_core::{
 };
 
 use super::{Done, Hub};
-use crate::error::Failure;
+use crate::error::{Code, Failure};
 
 /// How often a command is decided again before the room counts as changing too fast.
 const ATTEMPTS: usize = 8;
@@ -96,15 +96,8 @@ impl Hub {
     }
 
     async fn carry_out(self: &Arc<Self>, undertaking: Undertaking) -> Result<Done, Failure> {
-        // From the first attempt without an answer on: the chain's end before that attempt.
-        let mut unsettled_after = None;
         for _ in 0..ATTEMPTS {
             self.open(undertaking.room).await?;
-            if let Some(after) = unsettled_after
-                && let Some(done) = self.find(&undertaking, after).await?
-            {
-                return Ok(done);
-            }
             let proposal = match self.decide(&undertaking).await? {
                 Decision::Already { seq, time, duplicate } => {
                     return Ok(self.done(undertaking.room, seq, time, duplicate));
@@ -118,12 +111,15 @@ impl Hub {
                     if let Err(behind) = self.lane(undertaking.room).reach(Seq(appended.seq.0 + markers)).await {
                         tracing::warn!(detail = %behind.detail, "an appended event is not followed yet");
                     }
-                    return self.answer(&undertaking, appended).await;
+                    return self.answer(&undertaking, appended).await.map_err(unknown_if_away);
                 }
                 Err(AppendError::Conflict { seen, unsettled }) => {
                     metrics::counter!("voxlog_append_conflicts_total").increment(1);
-                    self.lane(undertaking.room).reach(seen).await?;
-                    unsettled_after = unsettled_after.or(unsettled.then_some(head));
+                    let settled = |failure| if unsettled { unknown_if_away(failure) } else { failure };
+                    self.lane(undertaking.room).reach(seen).await.map_err(settled)?;
+                    if unsettled && let Some(done) = self.find(&undertaking, head).await.map_err(settled)? {
+                        return Ok(done);
+                    }
                 }
                 Err(error) => return Err(error.into()),
             }
@@ -184,8 +180,9 @@ impl Hub {
         Ok(self.done(undertaking.room, seq, time, duplicate))
     }
 
-    /// An attempt had no answer and a later one was refused: whether the first one landed stands in the chain, which
-    /// this node has followed beyond the refusal.
+    /// A try of an append had no answer and a later one was refused: whether the first one landed stands in the chain,
+    /// which this node has followed beyond the refusal. It stands after `after`, the chain's end at the decision, and
+    /// what does not stand there now never will: its guard is gone.
     async fn find(&self, undertaking: &Undertaking, after: Seq) -> Result<Option<Done>, Failure> {
         const PAGE: usize = 500;
         let (chain, known) = (undertaking.chain(), self.lane(undertaking.room).applied());
@@ -194,7 +191,8 @@ impl Hub {
             let page = self.log.read(chain, after, PAGE, known).await?;
             for stored in &page {
                 if Envelope::decode(&stored.payload).is_ok_and(|envelope| envelope.id == undertaking.id) {
-                    return Ok(Some(self.done(undertaking.room, stored.seq, undertaking.asked.at, false)));
+                    // Perhaps from somebody else's attempt under the same message id, so it is compared as such.
+                    return self.answer(undertaking, Appended { seq: stored.seq, duplicate: true }).await.map(Some);
                 }
             }
             match page.last() {
@@ -218,6 +216,11 @@ impl Undertaking {
         };
         Chain::Room(self.room, class)
     }
+}
+
+/// Once the log may have taken something, that a part is away is no answer to whether it did.
+fn unknown_if_away(failure: Failure) -> Failure {
+    if failure.code == Code::Unavailable { Failure::outcome_unknown() } else { failure }
 }
 
 /// The room left memory between being opened and being used.

@@ -14,11 +14,11 @@ const BATCH: usize = 256;
 /// How long a follower that has failed for good waits before it begins anew where it was.
 const RESTART_AFTER: Duration = Duration::from_secs(1);
 
-/// Follows a lane's partition until shutdown.
-pub(super) async fn follow(log: Arc<dyn Log>, lane: Arc<Lane>, shutdown: CancellationToken) {
-    while !shutdown.is_cancelled() {
+/// Follows a lane's partition until it is over.
+pub(super) async fn follow(log: Arc<dyn Log>, lane: Arc<Lane>, over: CancellationToken) {
+    while !over.is_cancelled() {
         tokio::select! {
-            () = shutdown.cancelled() => return,
+            () = over.cancelled() => return,
             () = follow_once(&*log, &lane) => tokio::time::sleep(RESTART_AFTER).await,
         }
     }

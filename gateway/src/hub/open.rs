@@ -66,7 +66,9 @@ impl Hub {
         };
         let mut heads = self.log.heads(room, known).await?;
         let (state, last) = self.fold(room, known).await?;
-        heads.ctl = heads.ctl.max(last);
+        // The state is the chain up to `last`, even where another replica has told of a later head: what is beyond is
+        // beyond `known` too, so the follower brings it, and it must not be taken for applied.
+        heads.ctl = last;
         lane.reach(heads.last().max(fence)).await?;
         self.install(lane, room, state, heads)
     }

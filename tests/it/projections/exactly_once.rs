@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use rand::RngExt;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 use voxlog_core::position::{Partition, Position, Seq};
 use voxlog_projections::{ReadModel, checkpoint::Lagging};
 
@@ -105,7 +106,7 @@ async fn a_projector_outlives_a_database_that_is_away() {
     let _projector = world.project(100);
     world.caught_up().await;
     let (server, database) = world.url.rsplit_once('/').unwrap();
-    let postgres = World { url: format!("{server}/postgres"), log: world.log.clone(), db: world.db.clone() };
+    let postgres = World { url: format!("{server}/postgres"), ..world.clone() };
     postgres.sql(&format!("ALTER DATABASE {database} ALLOW_CONNECTIONS false")).await;
     let cut = format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{database}'");
     postgres.sql(&cut).await;
@@ -134,4 +135,23 @@ async fn end(world: &World) -> Position {
     use voxlog_core::log::Log;
     let partition = Partition(0);
     Position { partition, seq: world.log.tail(partition).await.unwrap().last }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_is_not_kept_by_a_database_that_hangs() {
+    let world = World::new(1).await;
+    let mut history = History::begin(&world, 7).await;
+    let _projector = world.project(100);
+    world.caught_up().await;
+    let seen = end(&world).await;
+    let mut hung = world.db.pool().begin().await.unwrap();
+    sqlx::query("LOCK TABLE checkpoints IN ACCESS EXCLUSIVE MODE").execute(&mut *hung).await.unwrap();
+    history.go_on(&world, 10).await;
+    let (wanted, patience) = (end(&world).await, Duration::from_millis(100));
+    let readers = (0..3).map(|_| world.db.wait_for(wanted, patience));
+    let answers = timeout(Duration::from_secs(30), join_all(readers)).await.expect("nobody waits for the database");
+    assert!(answers.iter().all(Result::is_err), "{answers:?}");
+    world.db.wait_for(seen, Duration::ZERO).await.expect("what was seen needs no database");
+    hung.rollback().await.unwrap();
+    world.caught_up().await;
 }

@@ -22,7 +22,7 @@ async fn a_checkpoint_passes_over_what_nobody_will_ever_get() {
     let world = World { log: Arc::new(log), ..World::new(1).await };
     let chain = Chain::Room(RoomId::mint(&SystemClock), Class::Msg);
     for _ in 0..3 {
-        let ttl = Some(Duration::from_secs(60));
+        let ttl = Some(Duration::from_mins(1));
         let record = Record { id: EventId::mint(&SystemClock), chain, payload: "{}".into(), ttl };
         world.log.append(record, Seq::ZERO).await.unwrap();
     }

@@ -29,8 +29,7 @@ impl Story {
         }
         let lobby = RoomId::mint(&SystemClock);
         world.append(Subject::Room(lobby), ALICE, opened("Lobby 100%", ALICE, settings())).await;
-        let _projector = world.project(1000);
-        Self { world, lobby, _projector }
+        Self { _projector: world.project(1000), world, lobby }
     }
 
     async fn in_lobby(&self, actor: UserId, event: impl Into<voxlog_core::event::Event>) -> Seq {
@@ -65,7 +64,7 @@ async fn rooms_are_found_by_id_code_name_and_member() {
     assert_eq!(members::role(db, hidden, ALICE).await.unwrap(), None);
     let found = async |query| -> Vec<_> {
         let page = rooms::public_rooms(db, query, None, 0, 10).await.unwrap();
-        assert_eq!(rooms::count_public_rooms(db, query).await.unwrap(), page.data.len() as i64);
+        assert_eq!(usize::try_from(rooms::count_public_rooms(db, query).await.unwrap()), Ok(page.data.len()));
         page.data.into_iter().map(|room| room.id).collect()
     };
     assert_eq!(found(None).await, [story.lobby]);

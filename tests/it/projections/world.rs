@@ -2,12 +2,13 @@
 
 use std::{sync::Arc, time::Duration};
 
+use chrono::TimeDelta;
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use sqlx::{Connection, Executor, PgConnection};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use voxlog_core::{
-    clock::{Clock, SystemClock, Time},
+    clock::{Clock, ManualClock, SystemClock, Time},
     envelope::Envelope,
     event::{Event, Subject},
     id::{CorrelationId, EventId, MessageId, RoomId, UserId},
@@ -24,12 +25,15 @@ use voxlog_projections::{
 use voxlog_tests::servers;
 
 /// Within which a projector that nobody disturbs has everything.
-const CAUGHT_UP_WITHIN: Duration = Duration::from_secs(60);
+const CAUGHT_UP_WITHIN: Duration = Duration::from_mins(1);
 
+#[derive(Clone)]
 pub(super) struct World {
     pub(super) log: Arc<MemoryLog>,
     pub(super) url: String,
     pub(super) db: ReadModel,
+    /// Moves with every event: none is as old as another, so lists by time have one order.
+    pub(super) clock: ManualClock,
 }
 
 /// A projector that runs until it is dropped or killed.
@@ -54,7 +58,7 @@ impl World {
         let url = servers::postgres_database().await;
         let db = ReadModel::connect(&url, "voxlog").unwrap();
         db.migrate().await.unwrap();
-        Self { log, url, db }
+        Self { log, url, db, clock: ManualClock::at(SystemClock.now()) }
     }
 
     /// A projector with connections of its own, like another process.
@@ -72,7 +76,8 @@ impl World {
             _ => EventId::mint(&SystemClock),
         };
         let chain = event.chain(subject).unwrap();
-        let (time, correlation) = (SystemClock.now(), CorrelationId::mint(&SystemClock));
+        self.clock.advance(TimeDelta::milliseconds(1));
+        let (time, correlation) = (self.clock.now(), CorrelationId::mint(&SystemClock));
         let envelope = Envelope { id, subject, time, actor, correlation, causation: None, event };
         self.append_bytes(id, chain, envelope.encode()).await
     }

@@ -4,19 +4,16 @@ use std::time::Duration;
 
 use async_nats::{
     Client,
-    jetstream::{
-        self,
-        stream::{Info, StorageType},
-    },
+    jetstream::{self, stream::Info},
 };
 use tokio::time::timeout;
-use voxlog_core::log::connect;
+use voxlog_core::{
+    log::{connect, streams},
+    position::Partition,
+};
 
 use super::{Check, clocks};
 use crate::config::LogSettings;
-
-/// The first version whose guards and batches hold what the log promises.
-const OLDEST: [u32; 3] = [2, 15, 1];
 
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -36,7 +33,7 @@ pub(super) async fn examine(settings: &LogSettings, embedded: bool) -> Vec<Check
     }
     checks.push(Check::ok("JetStream", "on"));
     let infos = infos(&context, settings).await;
-    checks.extend(streams(settings, &infos));
+    checks.extend(examine_streams(settings, &infos));
     checks.push(sync(embedded));
     if !infos.is_empty() {
         checks.push(clocks::nats(&client, settings).await);
@@ -56,26 +53,25 @@ async fn reach(settings: &LogSettings) -> Result<Client, String> {
 
 fn version(client: &Client) -> Check {
     let found = client.server_info().version;
-    let mut numbers = found.split(['.', '-']).map(|part| part.parse().unwrap_or(0));
-    let mut number = || numbers.next().unwrap_or(0);
-    if [number(), number(), number()] >= OLDEST {
-        Check::ok("nats-server", format!("version {found}"))
-    } else {
-        Check::fail("nats-server", format!("version {found}"), "install 2.15.1 or newer")
+    match streams::check_server(&found) {
+        Ok(()) => Check::ok("nats-server", format!("version {found}")),
+        Err(_) => Check::fail("nats-server", format!("version {found}"), "install 2.15.1 or newer"),
     }
 }
 
-async fn infos(context: &jetstream::Context, settings: &LogSettings) -> Vec<Info> {
+/// The streams that are there.
+async fn infos(context: &jetstream::Context, settings: &LogSettings) -> Vec<(Partition, Info)> {
     let mut infos = Vec::new();
     for partition in settings.partitions.all() {
         if let Ok(stream) = context.get_stream(settings.namespace.log_stream(partition)).await {
-            infos.push(stream.cached_info().clone());
+            infos.push((partition, stream.cached_info().clone()));
         }
     }
     infos
 }
 
-fn streams(settings: &LogSettings, infos: &[Info]) -> Vec<Check> {
+/// By the rules by which a node refuses to start, then what no node minds.
+fn examine_streams(settings: &LogSettings, infos: &[(Partition, Info)]) -> Vec<Check> {
     let wanted = usize::from(settings.partitions.count());
     let mut checks = Vec::new();
     match infos.len() {
@@ -86,36 +82,19 @@ fn streams(settings: &LogSettings, infos: &[Info]) -> Vec<Check> {
         }
         found => checks.push(Check::ok("streams", format!("{found} of {wanted}"))),
     }
-    for info in infos {
-        checks.extend(shape(info));
-        checks.extend(copies(info, settings.replicas));
-    }
+    let config = settings.config();
+    let faults = infos.iter().filter_map(|(partition, info)| streams::check_stream(&config, *partition, info).err());
+    let mut faults: Vec<_> = faults.map(|fault| fault.to_string()).collect();
+    // Another number of partitions is told by every stream alike.
+    faults.dedup();
+    checks.extend(faults.into_iter().map(|fault| Check::fail("streams", fault, "no node starts on it as it is")));
+    checks.extend(infos.iter().filter_map(|(_, info)| copies(info)));
     checks
 }
 
-/// What would break a promise of the log.
-fn shape(info: &Info) -> Option<Check> {
-    let config = &info.config;
-    let odd = [
-        (config.storage != StorageType::File, "is not kept in files"),
-        (!config.allow_direct, "does not allow direct gets"),
-        (!config.allow_atomic_publish, "does not allow atomic batches"),
-        (!config.allow_message_ttl, "does not allow times to live"),
-        (config.persist_mode.is_some(), "acknowledges before it has written"),
-        (config.sealed, "is sealed"),
-    ];
-    let odd: Vec<_> = odd.into_iter().filter_map(|(is, what)| is.then_some(what)).collect();
-    let remedy = "`nats stream edit` it as nats/README.md says";
-    (!odd.is_empty()).then(|| Check::fail("streams", format!("{} {}", config.name, odd.join(", ")), remedy))
-}
-
-fn copies(info: &Info, wanted: u8) -> Option<Check> {
-    let (name, found) = (&info.config.name, info.config.num_replicas);
-    if found != usize::from(wanted) {
-        let remedy = format!("set VOXLOG_REPLICAS={found}, or `nats stream edit {name} --replicas {wanted}`");
-        return Some(Check::fail("replicas", format!("{name} has {found}, not {wanted}"), remedy));
-    }
-    let cluster = info.cluster.as_ref().filter(|_| found > 1)?;
+fn copies(info: &Info) -> Option<Check> {
+    let name = &info.config.name;
+    let cluster = info.cluster.as_ref().filter(|_| info.config.num_replicas > 1)?;
     if cluster.leader.is_none() {
         return Some(Check::fail("replicas", format!("{name} has no leader"), "start the servers that are missing"));
     }

@@ -41,8 +41,17 @@ pub(super) struct Shown {
     pub(super) password: String,
     /// Who they are.
     pub(super) people: Vec<&'static str>,
-    /// Whose token is shown; absent without a demo.
-    pub(super) person: Option<Person>,
+    /// Two of them who can talk to each other; absent without a demo.
+    pub(super) stage: Option<Stage>,
+}
+
+/// A room and two people in it.
+#[derive(Debug)]
+pub(super) struct Stage {
+    pub(super) room: RoomId,
+    pub(super) namespace: String,
+    pub(super) listener: Person,
+    pub(super) speaker: Person,
 }
 
 /// A person to act as.
@@ -50,17 +59,14 @@ pub(super) struct Shown {
 pub(super) struct Person {
     pub(super) name: &'static str,
     pub(super) token: String,
-    /// A room that they are in.
-    pub(super) room: RoomId,
-    pub(super) namespace: String,
 }
 
 /// What is remembered of the demo in the data directory.
 #[derive(Debug, Serialize, Deserialize)]
 struct Note {
     password: String,
-    /// Whose token is shown.
-    user: UserId,
+    listener: UserId,
+    speaker: UserId,
     room: RoomId,
 }
 
@@ -82,9 +88,14 @@ pub(super) async fn prepare(
     let Ok(note) = fs::read(&path) else { return Ok(Shown::default()) };
     let note: Note = serde_json::from_slice(&note).with_context(|| path.display().to_string())?;
     let identity = Identity::new(link::identity_pool(database)?, &config, Arc::new(SystemClock))?;
-    let token = identity.issue(note.user).map_err(told)?.token;
-    let person = Person { name: PEOPLE[0], token, room: note.room, namespace: link.namespace.to_string() };
-    Ok(Shown { password: note.password, people: PEOPLE.to_vec(), person: Some(person) })
+    let person = |name, user| Ok::<_, anyhow::Error>(Person { name, token: identity.issue(user).map_err(told)?.token });
+    let stage = Stage {
+        room: note.room,
+        namespace: link.namespace.to_string(),
+        listener: person(PEOPLE[0], note.listener)?,
+        speaker: person(PEOPLE[1], note.speaker)?,
+    };
+    Ok(Shown { password: note.password, people: PEOPLE.to_vec(), stage: Some(stage) })
 }
 
 async fn is_empty(log: &dyn Log) -> anyhow::Result<bool> {
@@ -134,7 +145,8 @@ impl<'a> Maker<'a> {
         for script in &scripts {
             rooms.push(self.play(script).await.with_context(|| script.name.to_owned())?);
         }
-        Ok(Note { password: self.password, user: self.people[PEOPLE[0]], room: rooms[0] })
+        let (listener, speaker) = (self.people[PEOPLE[0]], self.people[PEOPLE[1]]);
+        Ok(Note { password: self.password, listener, speaker, room: rooms[0] })
     }
 
     /// A room from its opening to its last message.

@@ -2,7 +2,7 @@
 
 use std::{env, net::SocketAddr, path::Path};
 
-use super::demo::Shown;
+use super::demo::{Shown, Stage};
 
 /// The text. Its lines work as they stand, from any directory, as long as this instance runs.
 pub(super) fn text(
@@ -13,26 +13,26 @@ pub(super) fn text(
     data_dir: &Path,
 ) -> anyhow::Result<String> {
     let places = places(address);
-    let Some(person) = &shown.person else { return Ok(format!("{places}\n{}", alone(address))) };
+    let Some(Stage { room, namespace, listener, speaker }) = &shown.stage else { return Ok(format!("{places}\n{}", alone(address))) };
     let people = shown.people.join(", ");
     let password = &shown.password;
     // An address of the environment's own may hold a password, which does not belong on a screen.
     let nats = if nats_is_foreign { "\"$NATS_URL\"" } else { nats_url };
     let voxlog = quoted(&env::current_exe()?.to_string_lossy());
-    let (room, token, namespace) = (person.room, &person.token, &person.namespace);
+    let (token, other) = (&listener.token, &speaker.token);
     let data_dir = quoted(&data_dir.to_string_lossy());
     Ok(format!(
         r#"{places}
 The demo's people are {people}; their password is {password}
-A token for {name}, good for a day:
+A token for {listener}, good for a day:
 
 {token}
 
-Listen to a room (Node.js brings npx):
+Listen to a room as {listener} (Node.js brings npx):
   npx -y wscat -c ws://{address}/ws -w-1 -x '{{"op":"hello","id":"1","token":"{token}"}}' -x '{{"op":"subscribe","id":"2","room":"{room}"}}'
 
-Say something in it:
-  curl -X POST http://{address}/api/v1/messages -H 'Authorization: Bearer {token}' -H 'Content-Type: application/json' -d '{{"roomId":"{room}","content":"Hello from a terminal"}}'
+Say something in it as {speaker}, in another terminal:
+  curl -X POST http://{address}/api/v1/messages -H 'Authorization: Bearer {other}' -H 'Content-Type: application/json' -d '{{"roomId":"{room}","content":"Hello from a terminal"}}'
 
 Get every committed event as it happens (the nats program: https://github.com/nats-io/natscli):
   nats --server {nats} sub '{namespace}.live.room.>'
@@ -40,7 +40,8 @@ Get every committed event as it happens (the nats program: https://github.com/na
 Read the room again from the log:
   {voxlog} --data-dir {data_dir} replay --room {room}
 "#,
-        name = person.name,
+        listener = listener.name,
+        speaker = speaker.name,
     ))
 }
 

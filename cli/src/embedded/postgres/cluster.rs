@@ -17,11 +17,7 @@ use crate::instance::write_private;
 const FALLBACK: &str = "/var/lib/voxlog";
 /// Sorts and compares text by code point and knows every letter: the C locale would blind the trigram index to all but
 /// ASCII. macOS calls its own differently.
-const LOCALE: &str = if cfg!(target_os = "macos") {
-    "en_US.UTF-8"
-} else {
-    "C.UTF-8"
-};
+const LOCALE: &str = if cfg!(target_os = "macos") { "en_US.UTF-8" } else { "C.UTF-8" };
 
 #[derive(Debug)]
 pub(super) struct Cluster {
@@ -36,12 +32,8 @@ impl Cluster {
     pub(super) async fn open(home: &Home, account: Option<Account>, fast: bool) -> Result<Self, EmbeddedError> {
         let place = place(home, account)?;
         let data = place.join("data");
-        let cluster = Self {
-            password: home.secret("password")?,
-            programs: binaries::postgres(major_of(&data))?,
-            data,
-            account,
-        };
+        let cluster =
+            Self { password: home.secret("password")?, programs: binaries::postgres(major_of(&data))?, data, account };
         if major_of(&cluster.data).is_none() {
             cluster.init(home, &place, fast).await?;
         }
@@ -57,12 +49,7 @@ impl Cluster {
         let mut command = self.command(&self.programs.postgres);
         command.arg("-D").arg(&self.data);
         let port = format!("port={port}");
-        let settings = [
-            "listen_addresses=127.0.0.1",
-            "unix_socket_directories=",
-            "max_connections=200",
-            &port,
-        ];
+        let settings = ["listen_addresses=127.0.0.1", "unix_socket_directories=", "max_connections=200", &port];
         // `synchronous_commit` stays on: without it a kill of the server loses commits that were acknowledged.
         let careless = ["fsync=off", "full_page_writes=off"];
         for setting in settings.into_iter().chain(careless.into_iter().filter(|_| fast)) {
@@ -89,10 +76,7 @@ impl Cluster {
             sleep(LOOK_EVERY).await;
         }
         if works_in(&self.data) {
-            return Err(EmbeddedError::Leftover {
-                pid,
-                data_dir: self.data.clone(),
-            });
+            return Err(EmbeddedError::Leftover { pid, data_dir: self.data.clone() });
         }
         fs::remove_file(&lock).map_err(at(lock))
     }
@@ -103,26 +87,15 @@ impl Cluster {
         if unfinished.exists() {
             fs::remove_dir_all(&unfinished).map_err(at(&unfinished))?;
         }
-        fs::DirBuilder::new()
-            .mode(0o700)
-            .create(&unfinished)
-            .map_err(at(&unfinished))?;
+        fs::DirBuilder::new().mode(0o700).create(&unfinished).map_err(at(&unfinished))?;
         write_private(&password, self.password.as_bytes()).map_err(at(&password))?;
         if let Some(account) = self.account {
             account.own(&unfinished)?;
             account.own(&password)?;
         }
         let mut command = self.command(&self.programs.initdb);
-        command
-            .current_dir(&unfinished)
-            .arg("-D")
-            .arg(&unfinished)
-            .args(["-U", ROLE, "--auth=scram-sha-256"]);
-        command
-            .arg("--pwfile")
-            .arg(&password)
-            .arg("--encoding=UTF8")
-            .arg(format!("--locale={LOCALE}"));
+        command.current_dir(&unfinished).arg("-D").arg(&unfinished).args(["-U", ROLE, "--auth=scram-sha-256"]);
+        command.arg("--pwfile").arg(&password).arg("--encoding=UTF8").arg(format!("--locale={LOCALE}"));
         command.args(fast.then_some("--no-sync"));
         let made = run(command, "initdb", &home.join("initdb.log")).await;
         fs::remove_file(&password).map_err(at(&password))?;
@@ -166,7 +139,5 @@ fn place(home: &Home, account: Option<Account>) -> Result<PathBuf, EmbeddedError
 /// Whether any process has `data` as its working directory, as each of a server's processes has.
 fn works_in(data: &Path) -> bool {
     let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
-    processes
-        .filter_map(|process| fs::read_link(process.path().join("cwd")).ok())
-        .any(|folder| folder == data)
+    processes.filter_map(|process| fs::read_link(process.path().join("cwd")).ok()).any(|folder| folder == data)
 }
