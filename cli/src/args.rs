@@ -3,6 +3,7 @@
 use std::{net::Ipv4Addr, path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use uuid::Uuid;
 use voxlog_core::id::RoomId;
 
 use crate::commands::replay::{Bound, TypeFilter};
@@ -42,6 +43,8 @@ pub enum Command {
     Rebuild(Rebuild),
     /// Show the streams, and how far the projections are behind.
     Status(Status),
+    /// List the events that could not be applied to the read models, or try them again.
+    Parked(Parked),
     /// Check everything that Voxlog depends on.
     Doctor(Doctor),
     /// Print an access token for a user.
@@ -142,12 +145,10 @@ pub enum ReplayFormat {
 /// Make the read models again.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-The live tables stay in use until the new ones have caught up; the swap is one transaction. What is printed are the digests
-of both at one position of the log: equal when the live ones were right. The exit code is 1 when they were not.")]
+All read models are made together, beside the live ones, which stay in use until the new ones have caught up; the swap is
+one transaction. What is printed are the digests of both at one position of the log: equal when the live ones were right.
+The exit code is 1 when they were not.")]
 pub struct Rebuild {
-    /// All read models. They are always made together, so this says what happens anyway.
-    #[arg(long)]
-    pub all: bool,
     /// Compare only, and leave the live ones as they are.
     #[arg(long)]
     pub check: bool,
@@ -160,6 +161,27 @@ pub struct Rebuild {
 #[derive(Debug, Args)]
 pub struct Status {
     /// How to write it [default: table]
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+}
+
+/// List parked events.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+An event that can't be applied waits with all that follows it in its room; nothing else waits. Each start of the projections
+tries them again, and so does --retry: the exit code is 1 when one of them still can't be applied.
+
+Examples:
+  voxlog parked
+  voxlog parked --retry --owner 01890a5d-ac96-774b-bcce-b302099a8057")]
+pub struct Parked {
+    /// Try them again first, each owner's in their order.
+    #[arg(long)]
+    pub retry: bool,
+    /// Only those of this room or user.
+    #[arg(long, value_name = "ID")]
+    pub owner: Option<Uuid>,
+    /// How to write them.
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub format: Format,
 }
@@ -253,8 +275,10 @@ mod tests {
             "voxlog serve all",
             "voxlog replay --room 01890a5d-ac96-774b-bcce-b302099a8057 --type message.posted --from 1 --to 9 --format table",
             "voxlog replay --from 2026-11-20T08:00:00Z --follow --format ndjson",
-            "voxlog rebuild --all",
+            "voxlog rebuild --check",
             "voxlog status --format json",
+            "voxlog parked",
+            "voxlog parked --retry --owner 01890a5d-ac96-774b-bcce-b302099a8057 --format json",
             "voxlog doctor",
             "voxlog token --user ada --ttl 12h",
             "voxlog config",

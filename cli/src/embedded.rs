@@ -22,6 +22,7 @@ mod postgres;
 mod process;
 
 pub use binaries::nats_server as nats_server_program;
+pub(crate) use home::Claim;
 pub use leftover::end_leftover;
 pub use nats::{ClusterOptions, NatsOptions, NatsServer};
 pub use port::free_port;
@@ -40,7 +41,9 @@ const PORTS_TRIED: usize = 5;
 #[derive(Debug, thiserror::Error)]
 pub enum EmbeddedError {
     /// No nats-server, or only older ones.
-    #[error("nats-server 2.15.1 or newer is needed ({found}): run ./dev up, which fetches one, or set VOXLOG_NATS_SERVER")]
+    #[error(
+        "nats-server 2.15.1 or newer is needed ({found}): run ./dev up, which fetches one, or set VOXLOG_NATS_SERVER"
+    )]
     NatsMissing {
         /// What was looked at instead.
         found: String,

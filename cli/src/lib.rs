@@ -68,6 +68,7 @@ async fn dispatch(arguments: Arguments, sources: &Sources, shutdown: &Shutdown) 
         Command::Serve(serve) => commands::serve::run(&serve, sources, &shutdown.gently).await,
         Command::Replay(replay) => commands::replay::run(&replay, sources, &shutdown.gently).await,
         Command::Rebuild(rebuild) => commands::rebuild::run(&rebuild, sources).await,
+        Command::Parked(parked) => commands::parked::run(&parked, sources).await,
         Command::Status(status) => commands::status::run(&status, sources).await,
         Command::Doctor(doctor) => commands::doctor::run(&doctor, &arguments.data_dir, sources).await,
         Command::Token(token) => commands::token::run(&token, sources).await,

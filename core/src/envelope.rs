@@ -105,10 +105,7 @@ impl<'a> Header<'a> {
     /// Reads the data, old versions brought up to today's.
     pub fn event(&self) -> Result<Event, DecodeError> {
         let (kind, data) = upcast::to_current(&self.kind, self.data)?;
-        let fact = Fact {
-            kind: &kind,
-            data: Some(&data),
-        };
+        let fact = Fact { kind: &kind, data: Some(&data) };
         let event = match kind.split('.').nth(1) {
             Some("room" | "member") => Deserialize::deserialize(fact).map(Event::Room),
             Some("message" | "reaction") => Deserialize::deserialize(fact).map(Event::Message),
@@ -118,11 +115,7 @@ impl<'a> Header<'a> {
         // Asked only on failure: this is the hot path of every follower.
         event.map_err(|error| {
             let known = Event::types().any(|known| known == kind);
-            if known {
-                DecodeError::Malformed(error)
-            } else {
-                DecodeError::UnknownType(kind.into_owned())
-            }
+            if known { DecodeError::Malformed(error) } else { DecodeError::UnknownType(kind.into_owned()) }
         })
     }
 }
@@ -174,10 +167,7 @@ impl<'de> Deserializer<'de> for Fact<'de> {
     type Error = serde_json::Error;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Self::Error> {
-        visitor.visit_map(Tagged {
-            kind: Some(self.kind),
-            data: self.data,
-        })
+        visitor.visit_map(Tagged { kind: Some(self.kind), data: self.data })
     }
 
     serde::forward_to_deserialize_any! {

@@ -34,10 +34,7 @@ pub enum Subject {
 impl Event {
     /// Every type that this version writes, `voxlog.message.posted.v1` among them.
     pub fn types() -> impl Iterator<Item = &'static str> {
-        room::Event::TYPES
-            .into_iter()
-            .chain(message::Event::TYPES)
-            .chain(user::Event::TYPES)
+        room::Event::TYPES.into_iter().chain(message::Event::TYPES).chain(user::Event::TYPES)
     }
 
     /// The chain of this event when it is about `subject`; `None` when such an event can't be about that.

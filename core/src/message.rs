@@ -223,19 +223,11 @@ impl Decider for Message {
             (Self::Posted { id, author }, Command::Delete) => delete(id, author, asked, role),
             (Self::Posted { id, .. }, Command::React { emoji }) => {
                 let emoji = content::checked_emoji(emoji)?;
-                Ok(vec![Event::ReactionAdded {
-                    message_id: id,
-                    user_id: asked.by,
-                    emoji,
-                }])
+                Ok(vec![Event::ReactionAdded { message_id: id, user_id: asked.by, emoji }])
             }
             (Self::Posted { id, .. }, Command::Unreact { emoji }) => {
                 let emoji = content::checked_emoji(emoji)?;
-                Ok(vec![Event::ReactionRemoved {
-                    message_id: id,
-                    user_id: asked.by,
-                    emoji,
-                }])
+                Ok(vec![Event::ReactionRemoved { message_id: id, user_id: asked.by, emoji }])
             }
             (Self::Posted { id, .. }, Command::Pin) => {
                 check_may_pin(role)?;
@@ -250,16 +242,8 @@ impl Decider for Message {
 
     fn evolve(&mut self, event: &Event) {
         match (&mut *self, event) {
-            (
-                Self::Unwritten,
-                &Event::Posted {
-                    message_id, author_id, ..
-                },
-            ) => {
-                *self = Self::Posted {
-                    id: message_id,
-                    author: author_id,
-                };
+            (Self::Unwritten, &Event::Posted { message_id, author_id, .. }) => {
+                *self = Self::Posted { id: message_id, author: author_id };
             }
             (_, Event::Deleted { .. }) => *self = Self::Deleted,
             (
@@ -292,12 +276,7 @@ impl Scene<'_> {
     fn post(&self, asked: Asked, draft: &Draft) -> Decision {
         content::check_kind(draft.kind)?;
         let content = content::checked(&draft.content)?;
-        if !draft
-            .reply_to
-            .iter()
-            .chain(&draft.thread_root)
-            .all(|id| self.cites(*id))
-        {
+        if !draft.reply_to.iter().chain(&draft.thread_root).all(|id| self.cites(*id)) {
             return Err(Rejection::NotFound("message"));
         }
         Ok(vec![Event::Posted {
@@ -312,9 +291,7 @@ impl Scene<'_> {
 
     /// Whether a message that a draft refers to stands in the room.
     fn cites(&self, message: MessageId) -> bool {
-        self.cited
-            .iter()
-            .any(|(id, cited)| *id == message && matches!(cited, Message::Posted { .. }))
+        self.cited.iter().any(|(id, cited)| *id == message && matches!(cited, Message::Posted { .. }))
     }
 }
 
@@ -333,25 +310,16 @@ fn edit(id: MessageId, author: UserId, asked: Asked, content: &str) -> Decision 
     if author != asked.by {
         return Err(Rejection::Forbidden("only its author edits a message"));
     }
-    Ok(vec![Event::Edited {
-        message_id: id,
-        content: content::checked(content)?,
-    }])
+    Ok(vec![Event::Edited { message_id: id, content: content::checked(content)? }])
 }
 
 fn delete(id: MessageId, author: UserId, asked: Asked, role: Role) -> Decision {
     if author != asked.by && role < Role::Admin {
-        return Err(Rejection::Forbidden(
-            "only its author, admins and the owner delete a message",
-        ));
+        return Err(Rejection::Forbidden("only its author, admins and the owner delete a message"));
     }
     Ok(vec![Event::Deleted { message_id: id }])
 }
 
 fn check_may_pin(role: Role) -> Result<(), Rejection> {
-    if role < Role::Admin {
-        Err(Rejection::Forbidden("only admins and the owner pin messages"))
-    } else {
-        Ok(())
-    }
+    if role < Role::Admin { Err(Rejection::Forbidden("only admins and the owner pin messages")) } else { Ok(()) }
 }

@@ -16,9 +16,7 @@ use crate::{
 };
 
 pub use code::{code, normalize_code};
-pub use settings::{
-    Changes, MAX_DESCRIPTION_CHARS, MAX_NAME_CHARS, MAX_SEATS, MIN_SEATS, Settings, SettingsPatch,
-};
+pub use settings::{Changes, MAX_DESCRIPTION_CHARS, MAX_NAME_CHARS, MAX_SEATS, MIN_SEATS, Settings, SettingsPatch};
 pub use state::{Interior, MemberView, Role, Room, UNRECORDED_TTL, View};
 
 mod code;
@@ -224,16 +222,9 @@ impl Decider for Room {
 
     fn decide(&self, (): (), asked: Asked, command: &Command) -> Decision {
         match (self, command) {
-            (
-                Self::Vacant,
-                Command::Create {
-                    name,
-                    description,
-                    code,
-                    max_users,
-                    settings,
-                },
-            ) => settings::create(asked, name, description, code, *max_users, settings),
+            (Self::Vacant, Command::Create { name, description, code, max_users, settings }) => {
+                settings::create(asked, name, description, code, *max_users, settings)
+            }
             (Self::Vacant, _) => Err(Rejection::NotFound("room")),
             (Self::Open(_) | Self::Archived(_), Command::Create { .. }) => {
                 Err(Rejection::Conflict("there is a room of this id already"))
@@ -262,17 +253,7 @@ impl Decider for Room {
 
     fn evolve(&mut self, event: &Event) {
         match (&mut *self, event) {
-            (
-                Self::Vacant,
-                Event::Created {
-                    name,
-                    description,
-                    code,
-                    owner_id,
-                    max_users,
-                    settings,
-                },
-            ) => {
+            (Self::Vacant, Event::Created { name, description, code, owner_id, max_users, settings }) => {
                 *self = Self::Open(Interior {
                     name: name.clone(),
                     description: description.clone(),

@@ -79,10 +79,7 @@ where
 /// What has happened before a test begins.
 pub fn given<D: Decider>(events: impl IntoIterator<Item = D::Event>) -> Given<D> {
     let events: Vec<_> = events.into_iter().collect();
-    Given {
-        state: fold(&events),
-        asked: Asked { by: ALICE, at: NOON },
-    }
+    Given { state: fold(&events), asked: Asked { by: ALICE, at: NOON } }
 }
 
 /// A state, and who is going to ask: [`ALICE`] at [`NOON`], unless said otherwise.
@@ -109,10 +106,7 @@ impl<D: Decider> Given<D> {
     /// Asks, where a decision rests on more than the state.
     #[expect(clippy::needless_pass_by_value, reason = "a test reads better without the borrow")]
     pub fn when_in(self, world: D::World<'_>, command: D::Command) -> When<D> {
-        When {
-            decided: self.state.decide(world, self.asked, &command),
-            state: self.state,
-        }
+        When { decided: self.state.decide(world, self.asked, &command), state: self.state }
     }
 
     /// Asks.
@@ -171,31 +165,19 @@ where
     /// Checks that it is forbidden, whatever the words.
     #[track_caller]
     pub fn then_forbidden(self) {
-        assert!(
-            matches!(self.decided, Err(Rejection::Forbidden(_))),
-            "got {:?}",
-            self.decided
-        );
+        assert!(matches!(self.decided, Err(Rejection::Forbidden(_))), "got {:?}", self.decided);
     }
 
     /// Checks that it contradicts what is so, whatever the words.
     #[track_caller]
     pub fn then_conflict(self) {
-        assert!(
-            matches!(self.decided, Err(Rejection::Conflict(_))),
-            "got {:?}",
-            self.decided
-        );
+        assert!(matches!(self.decided, Err(Rejection::Conflict(_))), "got {:?}", self.decided);
     }
 
     /// Checks that this version does not carry it out, whatever the words.
     #[track_caller]
     pub fn then_unsupported(self) {
-        assert!(
-            matches!(self.decided, Err(Rejection::Unsupported(_))),
-            "got {:?}",
-            self.decided
-        );
+        assert!(matches!(self.decided, Err(Rejection::Unsupported(_))), "got {:?}", self.decided);
     }
 }
 
@@ -212,11 +194,7 @@ where
     for<'a> D::World<'a>: Copy,
 {
     let decided = state.decide(world, asked, command);
-    assert_eq!(
-        state.decide(world, asked, command),
-        decided,
-        "a decision depends on nothing hidden"
-    );
+    assert_eq!(state.decide(world, asked, command), decided, "a decision depends on nothing hidden");
     decided.iter().flatten().for_each(|event| state.evolve(event));
     decided
 }

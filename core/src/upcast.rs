@@ -44,10 +44,7 @@ fn bring_up<'a>(
             (kind, value) = (step.to, (step.rewrite)(value));
         }
     }
-    Ok((
-        Cow::Borrowed(kind),
-        Cow::Owned(serde_json::value::to_raw_value(&value)?),
-    ))
+    Ok((Cow::Borrowed(kind), Cow::Owned(serde_json::value::to_raw_value(&value)?)))
 }
 
 #[cfg(test)]
@@ -68,11 +65,7 @@ mod tests {
                 data
             },
         },
-        Upcaster {
-            from: "voxlog.other.v1",
-            to: "voxlog.other.v2",
-            rewrite: |_| json!("not asked for"),
-        },
+        Upcaster { from: "voxlog.other.v1", to: "voxlog.other.v2", rewrite: |_| json!("not asked for") },
         Upcaster {
             from: "voxlog.note.v1",
             to: "voxlog.message.posted.v1",

@@ -135,7 +135,7 @@ impl Hub {
     /// What a user is in a room, exactly, without the read model.
     pub async fn role(self: &Arc<Self>, room: RoomId, user: UserId) -> Result<Option<Role>, Failure> {
         self.open(room).await?;
-        Ok(self.lane(room).lock().open(room).and_then(|open| open.state.role(user)))
+        Ok(self.lane(room).lock().open(room).and_then(|open| open.state().role(user)))
     }
 
     fn lane(&self, room: RoomId) -> &Arc<Lane> {

@@ -98,7 +98,10 @@ pub async fn serve<P: Probe>(
 
 /// Serves them for a node that waits for the log before it can begin, until `end`. Who wants anything else is told to
 /// come again.
-pub async fn serve_waiting(listener: TcpListener, end: impl Future<Output = ()> + Send + 'static) -> std::io::Result<()> {
+pub async fn serve_waiting(
+    listener: TcpListener,
+    end: impl Future<Output = ()> + Send + 'static,
+) -> std::io::Result<()> {
     let routes = routes().route("/", any(not_yet)).route("/{*path}", any(not_yet));
     axum::serve(listener, rest::dress(routes).with_state(Arc::new(Waiting))).with_graceful_shutdown(end).await
 }

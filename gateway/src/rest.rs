@@ -24,6 +24,7 @@ mod rooms;
 mod users;
 mod written;
 
+pub(crate) use extract::bearer;
 pub use problem::Problem;
 
 /// The largest body of a request.

@@ -6,7 +6,7 @@
 //! * What a client asks of one room happens one after the other, in the order in which it asked, whatever is refused
 //!   or retried on the way. Rooms do not wait for each other.
 //! * Every frame gets exactly one answer, unless the socket closes first.
-//! * What stands in line is bounded, and so is the rate.
+//! * What is under way and what stands in line are bounded, and so is the rate.
 
 use std::{
     collections::{HashSet, VecDeque},
@@ -254,7 +254,9 @@ impl Session {
 
     fn line_up(&mut self, line: Line, id: FrameId, work: Work) {
         let bound = MIN_LINE.max(usize::try_from(self.limits.commands_burst).unwrap_or(usize::MAX));
-        if self.lines.waiting() >= bound {
+        // Every room that it may have open can have something under way at once, and no more rooms than that.
+        let under_way = self.limits.rooms_per_socket.max(bound);
+        if self.lines.waiting() >= bound || self.lines.under_way() >= under_way {
             self.refuse(Some(id), too_fast(Duration::from_secs(1)));
         } else if let Some((id, work)) = self.lines.join(line, id, work) {
             self.start(line, id, work);

@@ -1,13 +1,7 @@
 //! Bad input never costs more than the answer: a code, in a frame or in a close, and nothing stored.
 
 use anyhow::{Context, Result, bail, ensure};
-use proptest::{
-    collection::vec,
-    prelude::*,
-    sample::select,
-    strategy::ValueTree,
-    test_runner::TestRunner,
-};
+use proptest::{collection::vec, prelude::*, sample::select, strategy::ValueTree, test_runner::TestRunner};
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
 use voxlog_core::{
@@ -109,7 +103,9 @@ async fn throw(victim: &mut Client, encoding: Encoding, thrown: &Thrown) -> Resu
                 let code = Code::ALL.into_iter().find(|known| frame["code"] == known.as_str());
                 return match code {
                     None => bail!("an unknown code: {frame}"),
-                    Some(Code::Internal | Code::Unavailable | Code::OutcomeUnknown) => bail!("the server failed: {frame}"),
+                    Some(Code::Internal | Code::Unavailable | Code::OutcomeUnknown) => {
+                        bail!("the server failed: {frame}")
+                    }
                     Some(Code::RateLimited) => Ok(Fate::TooFast),
                     Some(Code::Invalid | Code::Unsupported) => Ok(Fate::Refused),
                     Some(_) if thrown.has_stray() => bail!("a field that nobody knows was passed over: {frame}"),
@@ -131,9 +127,8 @@ fn thrown(room: RoomId) -> impl Strategy<Value = Thrown> {
     prop_oneof![
         vec(any::<u8>(), 0..200).prop_map(Thrown::Bytes),
         ".{0,200}".prop_map(Thrown::Text),
-        (1usize..50_000, prop_oneof![Just("["), Just("{\"a\":"), Just("\"")]).prop_map(|(depth, open)| {
-            Thrown::Text(open.repeat(depth / open.len()))
-        }),
+        (1usize..50_000, prop_oneof![Just("["), Just("{\"a\":"), Just("\"")])
+            .prop_map(|(depth, open)| { Thrown::Text(open.repeat(depth / open.len())) }),
         (1usize..60_000, prop_oneof![Just(0x91u8), Just(0x81), Just(0xc1), Just(0xdd)])
             .prop_map(|(depth, byte)| Thrown::Bytes(vec![byte; depth])),
         (65_537usize..200_000).prop_map(|size| Thrown::Text("x".repeat(size))),
@@ -215,8 +210,14 @@ fn ids() -> Vec<Value> {
 /// A value that no field takes.
 fn nonsense() -> impl Strategy<Value = Value> + Clone {
     prop_oneof![
-        Just(Value::Null), Just(json!(-1)), Just(json!(1e300)), Just(json!([[[]]])), Just(json!({"a": {"b": 1}})),
-        Just(json!("\u{0}")), Just(json!("x".repeat(5000))), Just(json!(u64::MAX)),
+        Just(Value::Null),
+        Just(json!(-1)),
+        Just(json!(1e300)),
+        Just(json!([[[]]])),
+        Just(json!({"a": {"b": 1}})),
+        Just(json!("\u{0}")),
+        Just(json!("x".repeat(5000))),
+        Just(json!(u64::MAX)),
     ]
 }
 

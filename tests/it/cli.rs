@@ -12,7 +12,13 @@ use nix::{
     unistd::Pid,
 };
 use serde_json::Value;
-use voxlog::embedded::nats_server_program;
+use voxlog::{embedded::nats_server_program, instance::Instance};
+use voxlog_core::{
+    clock::SystemClock,
+    id::{EventId, RoomId},
+    log::{Log, LogConfig, Namespace, NatsLog, Record, connect},
+    position::{Chain, Class, Partitions},
+};
 use voxlog_tests::servers::scratch;
 
 const VOXLOG: &str = env!("CARGO_BIN_EXE_voxlog-node");
@@ -140,13 +146,15 @@ fn one_command_brings_everything_up_and_the_others_find_it() {
     let config = printed(&dir, "config");
     assert!(config.contains("postgres://voxlog:***@127.0.0.1"), "{config}");
 
-    let report = json(&dir, "rebuild --all --format json");
+    let report = json(&dir, "rebuild --format json");
     assert_eq!((&report["equal"], &report["swapped"]), (&true.into(), &true.into()), "{report:#}");
+
+    an_event_of_the_future_is_seen_to_wait(&dir);
 
     let second = output(&dir, "up");
     assert_eq!(second.status.code(), Some(1));
     let told = String::from_utf8(second.stderr).unwrap();
-    assert!(told.lines().count() == 1 && told.contains("in use by another `voxlog up`"), "{told}");
+    assert!(told.lines().count() == 1 && told.contains("in use by another voxlog"), "{told}");
 
     interrupt(up);
     assert_eq!(processes_on(&dir), Vec::<String>::new());
@@ -154,6 +162,32 @@ fn one_command_brings_everything_up_and_the_others_find_it() {
     let (up, _) = start(&dir);
     assert_eq!(printed(&dir, "replay --type message.posted"), messages, "a restart adds nothing");
     interrupt(up);
+}
+
+fn an_event_of_the_future_is_seen_to_wait(dir: &Path) {
+    assert_eq!(json(dir, "parked --format json")["parked"], Value::Array(Vec::new()));
+    let note = Instance::read(&dir.join(".voxlog")).unwrap();
+    let room = RoomId::mint(&SystemClock);
+    let append = async {
+        let client = connect(&note.settings["NATS_URL"], "test", None).await.unwrap();
+        let config = LogConfig::new(Namespace::default(), Partitions::new(8).unwrap());
+        let log = NatsLog::open(client, config).await.unwrap();
+        let fence = log.tail(log.partitions().of(room.as_uuid())).await.unwrap().fence;
+        let chain = Chain::Room(room, Class::Msg);
+        let record = Record { id: EventId::mint(&SystemClock), chain, payload: "of the future".into(), ttl: None };
+        log.append(record, fence).await.unwrap()
+    };
+    let seq = tokio::runtime::Runtime::new().unwrap().block_on(append).seq;
+
+    let line = format!("parked --owner {room} --format json");
+    let waiting = wait_for("the parking", || json(dir, &line)["parked"].get(0).cloned());
+    assert_eq!((&waiting["seq"], &waiting["type"]), (&seq.0.into(), &"unknown".into()), "{waiting:#}");
+    let told = String::from_utf8(output(dir, "status").stderr).unwrap();
+    assert!(told.contains("voxlog parked"), "{told}");
+    let retried = output(dir, &format!("{line} --retry"));
+    let report: Value = serde_json::from_slice(&retried.stdout).unwrap();
+    assert_eq!((retried.status.code(), &report["retried"]["stuck"]), (Some(1), &1.into()), "{report:#}");
+    assert_eq!(report["parked"][0]["attempts"], 2, "{report:#}");
 }
 
 #[test]

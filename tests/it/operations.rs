@@ -87,7 +87,10 @@ async fn a_node_that_waits_for_the_log_says_so_and_begins_when_it_is_there() {
     nats.kill().await.unwrap();
     let gateway = Process::spawn(&world, "gateway").await;
     assert_eq!(text(&gateway, "/livez").await, "ok\n");
-    assert_eq!(ready(&gateway).await, (StatusCode::SERVICE_UNAVAILABLE, json!({"status": "down", "components": {"log": "away"}})));
+    assert_eq!(
+        ready(&gateway).await,
+        (StatusCode::SERVICE_UNAVAILABLE, json!({"status": "down", "components": {"log": "away"}}))
+    );
     let early = reqwest::get(format!("{}/api/v1/rooms", gateway.url)).await.unwrap();
     assert_eq!(early.status(), StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(early.json::<Value>().await.unwrap()["code"], "unavailable");

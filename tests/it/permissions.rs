@@ -35,12 +35,7 @@ async fn only_gateways_and_workers_publish_to_the_log() {
     let admin = server.connect("admin").await;
     let mut seen = admin.client.subscribe("vox.log.>").await.unwrap();
     admin.round_trip().await;
-    for (role, may) in [
-        ("gateway", true),
-        ("workers", true),
-        ("projections", false),
-        ("integrator", false),
-    ] {
+    for (role, may) in [("gateway", true), ("workers", true), ("projections", false), ("integrator", false)] {
         let mut role = server.connect(role).await;
         role.publishes("vox.log.0.room.r.msg", may, &mut seen).await;
     }
@@ -82,11 +77,7 @@ async fn an_integrator_hears_the_live_feed_but_not_others_answers() {
     let mut live = integrator.client.subscribe("vox.live.>").await.unwrap();
     integrator.round_trip().await;
 
-    workers
-        .client
-        .publish("vox.live.room.r.msg", "committed".into())
-        .await
-        .unwrap();
+    workers.client.publish("vox.live.room.r.msg", "committed".into()).await.unwrap();
 
     let heard = timeout(PATIENCE, live.next()).await.unwrap().unwrap();
     assert_eq!(heard.payload.as_ref(), b"committed");
@@ -94,11 +85,7 @@ async fn an_integrator_hears_the_live_feed_but_not_others_answers() {
         let _feed = integrator.client.subscribe(subject).await.unwrap();
         integrator.is_refused(subject).await;
     }
-    integrator
-        .client
-        .publish("vox.live.room.r.msg", "forged".into())
-        .await
-        .unwrap();
+    integrator.client.publish("vox.live.room.r.msg", "forged".into()).await.unwrap();
     integrator.is_refused("vox.live.room.r.msg").await;
 }
 
@@ -107,33 +94,16 @@ async fn an_integrator_reads_the_log_through_the_consumer_that_admin_made_for_it
     let server = Guarded::start().await;
     let gateway = jetstream::new(server.connect("gateway").await.client);
     log_stream(&gateway).await;
-    gateway
-        .publish("vox.log.0.room.r.msg", "fact".into())
-        .await
-        .unwrap()
-        .await
-        .unwrap();
+    gateway.publish("vox.log.0.room.r.msg", "fact".into()).await.unwrap().await.unwrap();
     server.make_consumer().await;
     let mut integrator = server.connect("integrator").await;
 
     let consumer = integrator.consumer().await;
-    let read = consumer
-        .fetch()
-        .max_messages(1)
-        .messages()
-        .await
-        .unwrap()
-        .try_next()
-        .await
-        .unwrap()
-        .unwrap();
+    let read = consumer.fetch().max_messages(1).messages().await.unwrap().try_next().await.unwrap().unwrap();
     assert_eq!(read.payload.as_ref(), b"fact");
     read.double_ack().await.unwrap();
 
-    for subject in [
-        "$JS.API.CONSUMER.CREATE.LOG_0.integrator",
-        "vox.js.CONSUMER.MSG.NEXT.LOG_0.gateway",
-    ] {
+    for subject in ["$JS.API.CONSUMER.CREATE.LOG_0.integrator", "vox.js.CONSUMER.MSG.NEXT.LOG_0.gateway"] {
         integrator.client.publish(subject, "{}".into()).await.unwrap();
         integrator.is_refused(subject).await;
     }
@@ -147,54 +117,26 @@ async fn an_integrator_cannot_have_events_delivered_into_the_log() {
     let context = jetstream::new(gateway.client.clone());
     let mut stream = log_stream(&context).await;
     for _ in 0..2 {
-        context
-            .publish("vox.log.0.room.r.msg", "fact".into())
-            .await
-            .unwrap()
-            .await
-            .unwrap();
+        context.publish("vox.log.0.room.r.msg", "fact".into()).await.unwrap().await.unwrap();
     }
     server.make_consumer().await;
     let integrator = server.connect("integrator").await;
 
     let into_the_log = "vox.log.0.room.r.msg";
     let next = "vox.js.CONSUMER.MSG.NEXT.LOG_0.integrator";
-    integrator
-        .client
-        .publish_with_reply(next, into_the_log, "1".into())
-        .await
-        .unwrap();
+    integrator.client.publish_with_reply(next, into_the_log, "1".into()).await.unwrap();
     // A consumer serves its readers in turn: this answer comes after whatever became of the request above.
-    let mut answers = integrator
-        .consumer()
-        .await
-        .fetch()
-        .max_messages(1)
-        .messages()
-        .await
-        .unwrap();
+    let mut answers = integrator.consumer().await.fetch().max_messages(1).messages().await.unwrap();
     assert!(answers.try_next().await.unwrap().is_some());
-    context
-        .publish("vox.log.0.room.r.msg", "fact".into())
-        .await
-        .unwrap()
-        .await
-        .unwrap();
+    context.publish("vox.log.0.room.r.msg", "fact".into()).await.unwrap().await.unwrap();
     assert_eq!(stream.info().await.unwrap().state.messages, 3);
 
     // From inside the account the same request does write: that is what the accounts are for.
     let next = "$JS.API.CONSUMER.MSG.NEXT.LOG_0.integrator";
-    gateway
-        .client
-        .publish_with_reply(next, into_the_log, "1".into())
-        .await
-        .unwrap();
+    gateway.client.publish_with_reply(next, into_the_log, "1".into()).await.unwrap();
     let deadline = Instant::now() + PATIENCE;
     while stream.info().await.unwrap().state.messages == 3 {
-        assert!(
-            Instant::now() < deadline,
-            "a delivery into the log can't happen any more: are the accounts needed?"
-        );
+        assert!(Instant::now() < deadline, "a delivery into the log can't happen any more: are the accounts needed?");
         sleep(Duration::from_millis(20)).await;
     }
 }
@@ -202,10 +144,7 @@ async fn an_integrator_cannot_have_events_delivered_into_the_log() {
 impl Guarded {
     async fn make_consumer(&self) {
         let admin = jetstream::new(self.connect("admin").await.client);
-        let config = pull::Config {
-            durable_name: Some("integrator".to_owned()),
-            ..pull::Config::default()
-        };
+        let config = pull::Config { durable_name: Some("integrator".to_owned()), ..pull::Config::default() };
         admin.create_consumer_on_stream(config, "LOG_0").await.unwrap();
     }
 
@@ -218,34 +157,18 @@ impl Guarded {
         fs::write(dir.join("nats.conf"), config).unwrap();
         let program = voxlog::embedded::nats_server_program().unwrap();
         let mut command = Command::new(program);
-        command
-            .arg("-c")
-            .arg(dir.join("nats.conf"))
-            .arg("--ports_file_dir")
-            .arg(&dir);
+        command.arg("-c").arg(dir.join("nats.conf")).arg("--ports_file_dir").arg(&dir);
         for role in ["gateway", "projections", "workers", "integrator", "admin"] {
             command.env(format!("VOXLOG_NATS_{}_PASSWORD", role.to_uppercase()), role);
         }
-        let server = command
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .kill_on_drop(true)
-            .spawn()
-            .unwrap();
-        Self {
-            url: listening_url(&dir).await,
-            _server: server,
-        }
+        let server = command.stdout(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true).spawn().unwrap();
+        Self { url: listening_url(&dir).await, _server: server }
     }
 
     async fn connect(&self, role: &str) -> Role {
         let (sender, refusals) = mpsc::unbounded_channel();
         let options = ConnectOptions::with_user_and_password(role.to_owned(), role.to_owned());
-        let options = if role == "integrator" {
-            options.custom_inbox_prefix("_INBOX_integrator")
-        } else {
-            options
-        };
+        let options = if role == "integrator" { options.custom_inbox_prefix("_INBOX_integrator") } else { options };
         let options = options.event_callback(move |event| {
             let sender = sender.clone();
             async move {
@@ -255,10 +178,7 @@ impl Guarded {
                 }
             }
         });
-        Role {
-            client: options.connect(&self.url).await.unwrap(),
-            refusals,
-        }
+        Role { client: options.connect(&self.url).await.unwrap(), refusals }
     }
 }
 
@@ -272,10 +192,7 @@ impl Role {
     /// All that was sent before has reached the server, which a flush does not promise: even a refusal and the word
     /// that nobody answers come after it.
     async fn round_trip(&self) {
-        let _ = self
-            .client
-            .request("vox.js.CONSUMER.INFO.NONE.integrator", "".into())
-            .await;
+        let _ = self.client.request("vox.js.CONSUMER.INFO.NONE.integrator", "".into()).await;
     }
 
     async fn publishes(&mut self, subject: &'static str, may: bool, seen: &mut Subscriber) {
@@ -291,25 +208,15 @@ impl Role {
 
     async fn is_refused(&mut self, subject: &str) {
         let refusal = timeout(PATIENCE, self.refusals.recv()).await;
-        let refusal = refusal
-            .unwrap_or_else(|_| panic!("{subject} was not refused"))
-            .unwrap()
-            .to_lowercase();
+        let refusal = refusal.unwrap_or_else(|_| panic!("{subject} was not refused")).unwrap().to_lowercase();
         assert!(refusal.contains("permissions violation"), "{refusal}");
-        assert!(
-            refusal.contains(&subject.to_lowercase()),
-            "{refusal} is not about {subject}"
-        );
+        assert!(refusal.contains(&subject.to_lowercase()), "{refusal} is not about {subject}");
     }
 }
 
 async fn log_stream(context: &jetstream::Context) -> stream::Stream {
     let subjects = vec!["vox.log.0.>".to_owned()];
-    let config = stream::Config {
-        name: "LOG_0".to_owned(),
-        subjects,
-        ..stream::Config::default()
-    };
+    let config = stream::Config { name: "LOG_0".to_owned(), subjects, ..stream::Config::default() };
     context.create_stream(config).await.unwrap()
 }
 
@@ -323,10 +230,7 @@ async fn listening_url(dir: &Path) -> String {
         if let Ok(ports) = serde_json::from_str::<serde_json::Value>(&text) {
             return ports["nats"][0].as_str().unwrap().to_owned();
         }
-        assert!(
-            Instant::now() < deadline,
-            "nats-server did not take the shipped permissions"
-        );
+        assert!(Instant::now() < deadline, "nats-server did not take the shipped permissions");
         sleep(Duration::from_millis(20)).await;
     }
 }

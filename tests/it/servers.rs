@@ -38,27 +38,18 @@ async fn every_test_gets_a_fresh_database() {
     let (one, two) = (servers::postgres_database().await, servers::postgres_database().await);
     assert_ne!(one, two);
     let mut connection = PgConnection::connect(&one).await.unwrap();
-    sqlx::query("create table mine (n int)")
-        .execute(&mut connection)
-        .await
-        .unwrap();
+    sqlx::query("create table mine (n int)").execute(&mut connection).await.unwrap();
     let mut connection = PgConnection::connect(&two).await.unwrap();
-    let seen: Option<String> = sqlx::query_scalar("select to_regclass('mine')::text")
-        .fetch_one(&mut connection)
-        .await
-        .unwrap();
+    let seen: Option<String> =
+        sqlx::query_scalar("select to_regclass('mine')::text").fetch_one(&mut connection).await.unwrap();
     assert_eq!(seen, None);
 }
 
 #[tokio::test]
 async fn a_database_sorts_by_code_point_and_knows_every_letter() {
-    let mut connection = PgConnection::connect(&servers::postgres_database().await)
-        .await
-        .unwrap();
-    let (sorted, lowered): (bool, String) = sqlx::query_as("select 'Z' < 'a', lower('ÄЖ')")
-        .fetch_one(&mut connection)
-        .await
-        .unwrap();
+    let mut connection = PgConnection::connect(&servers::postgres_database().await).await.unwrap();
+    let (sorted, lowered): (bool, String) =
+        sqlx::query_as("select 'Z' < 'a', lower('ÄЖ')").fetch_one(&mut connection).await.unwrap();
     assert!(sorted);
     assert_eq!(lowered, "äж");
 }
@@ -71,12 +62,7 @@ async fn a_killed_nats_server_keeps_what_it_acknowledged() {
     let name = stream.cached_info().config.name.clone();
     let context = jetstream::new(async_nats::connect(&url).await.unwrap());
     for number in 0..200_u32 {
-        context
-            .publish(format!("{name}.a"), number.to_string().into())
-            .await
-            .unwrap()
-            .await
-            .unwrap();
+        context.publish(format!("{name}.a"), number.to_string().into()).await.unwrap().await.unwrap();
     }
 
     server.kill().await.unwrap();
@@ -110,10 +96,7 @@ async fn a_directory_has_one_owner() {
     let server = servers::own_nats().await;
     let second = NatsServer::start(NatsOptions::new(server.data_dir())).await;
     assert!(matches!(second, Err(EmbeddedError::InUse { .. })), "{second:?}");
-    assert!(
-        async_nats::connect(server.url()).await.is_ok(),
-        "the first owner's server was harmed"
-    );
+    assert!(async_nats::connect(server.url()).await.is_ok(), "the first owner's server was harmed");
 }
 
 #[tokio::test]
@@ -126,9 +109,7 @@ async fn the_next_owner_takes_over_what_a_killed_one_left() {
     assert!(left.into_iter().all(lives), "a killed owner's servers run on");
 
     let mut nats = NatsServer::start(NatsOptions::new(dir.join("nats"))).await.unwrap();
-    let mut postgres = Postgres::start(PostgresOptions::new(dir.join("postgres")))
-        .await
-        .unwrap();
+    let mut postgres = Postgres::start(PostgresOptions::new(dir.join("postgres"))).await.unwrap();
 
     assert!(!left.into_iter().any(lives), "the left servers were ended");
     assert!(async_nats::connect(nats.url()).await.is_ok());
@@ -144,10 +125,7 @@ async fn a_killed_postgres_keeps_what_it_committed() {
     server.create_database("kept").await.unwrap();
     let url = server.url("kept");
     let mut connection = PgConnection::connect(&url).await.unwrap();
-    sqlx::query("create table facts as select generate_series(1, 1000) as n")
-        .execute(&mut connection)
-        .await
-        .unwrap();
+    sqlx::query("create table facts as select generate_series(1, 1000) as n").execute(&mut connection).await.unwrap();
 
     server.kill().await.unwrap();
     server.restart().await.unwrap();
@@ -176,26 +154,13 @@ async fn postgres_starts_in_a_directory_that_its_user_cannot_reach() {
     let closed = servers::scratch();
     fs::set_permissions(&closed, fs::Permissions::from_mode(0o700)).unwrap();
     let dir = closed.join("postgres");
-    let mut server = Postgres::start(PostgresOptions {
-        fast: true,
-        ..PostgresOptions::new(&dir)
-    })
-    .await
-    .unwrap();
+    let mut server = Postgres::start(PostgresOptions { fast: true, ..PostgresOptions::new(&dir) }).await.unwrap();
     server.create_database("kept").await.unwrap();
     server.stop().await.unwrap();
     drop(server);
 
-    let mut again = Postgres::start(PostgresOptions {
-        fast: true,
-        ..PostgresOptions::new(&dir)
-    })
-    .await
-    .unwrap();
-    assert!(
-        PgConnection::connect(&again.url("kept")).await.is_ok(),
-        "the same data is found again"
-    );
+    let mut again = Postgres::start(PostgresOptions { fast: true, ..PostgresOptions::new(&dir) }).await.unwrap();
+    assert!(PgConnection::connect(&again.url("kept")).await.is_ok(), "the same data is found again");
     again.stop().await.unwrap();
     if let Ok(elsewhere) = fs::read_to_string(dir.join("elsewhere")) {
         fs::remove_dir_all(elsewhere).unwrap();
@@ -207,12 +172,7 @@ async fn a_lock_file_that_names_a_stranger_keeps_no_postgres_from_starting() {
     let mut server = servers::own_postgres().await;
     // Of the same user: PostgreSQL itself sees through a process of another one.
     let user = process_user(server.pid().unwrap());
-    let mut stranger = Command::new("cat")
-        .stdin(Stdio::piped())
-        .current_dir("/")
-        .uid(user)
-        .spawn()
-        .unwrap();
+    let mut stranger = Command::new("cat").stdin(Stdio::piped()).current_dir("/").uid(user).spawn().unwrap();
     server.kill().await.unwrap();
     let lock = server.data().join("postmaster.pid");
     let text = fs::read_to_string(&lock).unwrap();
@@ -233,11 +193,7 @@ async fn a_password_is_asked_and_known_to_the_owner_only() {
     let mut server = servers::own_postgres().await;
     let url = server.url("postgres");
     let (_, address) = url.split_once('@').unwrap();
-    assert!(
-        PgConnection::connect(&format!("postgres://voxlog:guess@{address}"))
-            .await
-            .is_err()
-    );
+    assert!(PgConnection::connect(&format!("postgres://voxlog:guess@{address}")).await.is_err());
     let mode = fs::metadata(server.data_dir().join("password")).unwrap().mode();
     assert_eq!(mode & 0o777, 0o600);
     server.stop().await.unwrap();
@@ -269,35 +225,20 @@ async fn new_stream(url: &str, num_replicas: usize) -> stream::Stream {
     let name = servers::namespace();
     let context = jetstream::new(async_nats::connect(url).await.unwrap());
     let subjects = vec![format!("{name}.>")];
-    let config = stream::Config {
-        name,
-        subjects,
-        num_replicas,
-        ..stream::Config::default()
-    };
+    let config = stream::Config { name, subjects, num_replicas, ..stream::Config::default() };
     context.create_stream(config).await.unwrap()
 }
 
 async fn facts(url: &str) -> i64 {
     let mut connection = PgConnection::connect(url).await.unwrap();
-    sqlx::query_scalar("select count(*) from facts")
-        .fetch_one(&mut connection)
-        .await
-        .unwrap()
+    sqlx::query_scalar("select count(*) from facts").fetch_one(&mut connection).await.unwrap()
 }
 
 /// A process that owns a nats-server and a PostgreSQL below `dir`, once both are ready.
 fn hold(dir: &Path) -> Child {
-    let mut owner = Command::new(GUARD)
-        .arg("hold")
-        .arg(dir)
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut owner = Command::new(GUARD).arg("hold").arg(dir).stdout(Stdio::piped()).spawn().unwrap();
     let mut line = String::new();
-    BufReader::new(owner.stdout.take().unwrap())
-        .read_line(&mut line)
-        .unwrap();
+    BufReader::new(owner.stdout.take().unwrap()).read_line(&mut line).unwrap();
     assert_eq!(line, "ready\n");
     owner
 }
@@ -317,10 +258,7 @@ fn lives(pid: i32) -> bool {
 }
 
 async fn until(what: &str, condition: impl FnMut() -> bool) {
-    assert!(
-        holds_within(Duration::from_secs(30), condition).await,
-        "not within 30 s: {what}"
-    );
+    assert!(holds_within(Duration::from_secs(30), condition).await, "not within 30 s: {what}");
 }
 
 async fn holds_within(patience: Duration, mut condition: impl FnMut() -> bool) -> bool {

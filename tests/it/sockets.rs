@@ -223,7 +223,8 @@ async fn who_subscribes_again_from_an_earlier_cursor_gets_everything_since() -> 
         let mut again = view.clone();
         client.read_to(&mut view, again.last() + 20, PATIENCE).await?;
         let cursor = again.cursor();
-        client.subscribe(&mut again).await?;
+        let subscribed = client.call("subscribe", json!({"room": stage.room, "cursor": cursor})).await?;
+        again.begin(&subscribed)?;
         // What was on its way for the subscription before comes first, and is all beyond the new one's beginning.
         let deadline = Instant::now() + PATIENCE;
         let first = loop {
@@ -233,8 +234,9 @@ async fn who_subscribes_again_from_an_earlier_cursor_gets_everything_since() -> 
             }
         };
         again.look_at(&first)?;
-        let goal = again.last() + 40;
-        client.read_to(&mut again, goal, PATIENCE).await?;
+        // Beyond where the room ended then: from what was missed into what is new.
+        let end = subscribed["heads"]["msg"].as_u64().expect("heads name every class");
+        client.read_to(&mut again, end + 20, PATIENCE).await?;
         view = again;
     }
     Ok(())
@@ -326,5 +328,24 @@ async fn a_node_that_goes_says_so_and_closes_its_sockets() -> Result<()> {
     assert_eq!(client.closed(PATIENCE).await, Gone::Closed(4000, "going_away".to_owned()));
     stage.gateway.tasks.close();
     tokio::time::timeout(PATIENCE, stage.gateway.tasks.wait()).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn who_missed_what_was_not_recorded_is_told_so_even_when_the_room_records_again() -> Result<()> {
+    let stage = Stage::new(|config| config.ring_events = 1).await?;
+    let mut client = stage.client(stage.owner, Encoding::Json).await?;
+    let subscribed = client.call("subscribe", json!({"room": stage.room})).await?;
+    let before = subscribed["heads"].clone();
+    for records in [false, true] {
+        let settings = json!({ "recordMessages": records });
+        client.call("room.update", json!({"room": stage.room, "settings": settings})).await?;
+        client.call("message.send", stage.says("kept or not")).await?;
+    }
+    let mut returning = stage.client(stage.owner, Encoding::Json).await?;
+    let partial = returning.call("subscribe", json!({"room": stage.room, "cursor": before})).await?;
+    assert_eq!((&partial["recovered"], &partial["reason"]), (&json!(false), &json!("not_recorded")));
+    let whole = returning.call("subscribe", json!({"room": stage.room, "cursor": partial["heads"]})).await?;
+    assert_eq!(whole["recovered"], true, "{whole}");
     Ok(())
 }

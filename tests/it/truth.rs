@@ -1,8 +1,6 @@
 //! The log is the truth: with PostgreSQL away messages go on, and what stands there afterwards is what the log says.
 
-use std::{
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use rand::RngExt;
@@ -53,7 +51,11 @@ async fn messages_go_on_without_postgresql_and_the_read_models_catch_up() -> Res
     assert_eq!(view.seen().len(), 101, "everything was delivered");
     let history = Rest::to(&gateway.url).with_token(world.token(reader));
     let away = history.get(&format!("/api/v1/rooms/{room}/messages")).await;
-    assert_eq!((away.status.as_u16(), &away.body["code"]), (503, &json!("unavailable")), "history says that it is away");
+    assert_eq!(
+        (away.status.as_u16(), &away.body["code"]),
+        (503, &json!("unavailable")),
+        "history says that it is away"
+    );
 
     postgres.restart().await?;
     world.caught_up().await;

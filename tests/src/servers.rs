@@ -17,9 +17,7 @@ use futures_util::future::try_join_all;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep};
-use voxlog::embedded::{
-    ClusterOptions, EmbeddedError, NatsOptions, NatsServer, Postgres, PostgresOptions, free_port,
-};
+use voxlog::embedded::{ClusterOptions, EmbeddedError, NatsOptions, NatsServer, Postgres, PostgresOptions, free_port};
 
 pub mod guard;
 mod run;
@@ -126,7 +124,11 @@ async fn start_cluster(dir: &Path) -> Vec<NatsServer> {
     let starts = routes.iter().enumerate().map(|(index, &port)| {
         let cluster = ClusterOptions { name: "voxlog".to_owned(), port, routes: routes.clone() };
         let name = format!("nats-{}", index + 1);
-        NatsServer::start(NatsOptions { cluster: Some(cluster), name: name.clone(), ..NatsOptions::new(dir.join(name)) })
+        NatsServer::start(NatsOptions {
+            cluster: Some(cluster),
+            name: name.clone(),
+            ..NatsOptions::new(dir.join(name))
+        })
     });
     let servers = try_join_all(starts).await.expect("three nats-servers start");
     wait_for_cluster(&servers).await;

@@ -112,12 +112,7 @@ impl World {
     }
 
     /// A gateway on a log that a test has prepared.
-    pub async fn gateway_on(
-        &self,
-        log: Arc<dyn Log>,
-        change: impl FnOnce(&mut Config),
-        clock: Arc<dyn Clock>,
-    ) -> Node {
+    pub async fn gateway_on(&self, log: Arc<dyn Log>, change: impl FnOnce(&mut Config), clock: Arc<dyn Clock>) -> Node {
         let mut config = self.config();
         change(&mut config);
         let identity_pool = self.identity_pool();
@@ -137,7 +132,8 @@ impl World {
     /// A projector over all partitions.
     pub async fn projector(&self) -> Running {
         let (log, read, shutdown) = (self.log().await, self.read_model(), CancellationToken::new());
-        let task = tokio::spawn(projector::run(projector::Config::default(), log, read, Arc::default(), shutdown.clone()));
+        let task =
+            tokio::spawn(projector::run(projector::Config::default(), log, read, Arc::default(), shutdown.clone()));
         Running { shutdown, task }
     }
 

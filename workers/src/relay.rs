@@ -190,10 +190,9 @@ impl Relay {
     /// All partitions at once: the lease must not wait for each that has lost its leader in turn.
     async fn measure(&self, positions: &Positions) {
         let measure = async |(partition, seq): (Partition, &Seq)| {
-            let Ok(tail) = self.log.tail(partition).await else { return };
+            let Ok(lag) = lag(&*self.log, partition, *seq).await else { return };
             #[expect(clippy::cast_precision_loss, reason = "a gauge is a float, and a lag of 2^53 events is no lag")]
-            let lag = tail.last.0.saturating_sub(seq.0) as f64;
-            metrics::gauge!("voxlog_relay_lag_events", "partition" => partition.to_string()).set(lag);
+            metrics::gauge!("voxlog_relay_lag_events", "partition" => partition.to_string()).set(lag as f64);
         };
         join_all(self.log.partitions().all().zip(positions).map(measure)).await;
     }
@@ -207,6 +206,16 @@ fn read(tracks: &[Arc<AtomicU64>]) -> Positions {
 async fn tails(log: &dyn Log) -> Result<Positions, ReadError> {
     let last = async |partition| Ok(log.tail(partition).await?.last);
     try_join_all(log.partitions().all().map(last)).await
+}
+
+/// How many seqs a relay that has published up to `seq` is behind. What has outlived its time to live will never be
+/// published, so when nothing else is left it is not behind.
+async fn lag(log: &dyn Log, partition: Partition, seq: Seq) -> Result<u64, ReadError> {
+    let end = log.tail(partition).await?.last;
+    if seq < end && log.nothing_left(partition, seq, end).await? {
+        return Ok(0);
+    }
+    Ok(end.0.saturating_sub(seq.0))
 }
 
 /// One partition on its way out.

@@ -95,18 +95,21 @@ impl<W: Output> Run<W> {
         let (mut last, mut seen) = (after, 0);
         let mut feed = self.link.log.follow(partition, after);
         let mut checks = tokio::time::interval(SILENCE);
+        let mut silent = true;
         while last < until {
             let stored = tokio::select! {
                 biased;
                 stored = feed.next() => stored,
                 _ = checks.tick() => {
-                    if self.link.log.nothing_left(partition, last, until).await? {
+                    // Only what came since the last tick is noted: a timer per record would cost more than the record.
+                    if std::mem::replace(&mut silent, true) && self.link.log.nothing_left(partition, last, until).await? {
                         break;
                     }
                     continue;
                 }
             };
             let Some(stored) = stored.transpose()? else { break };
+            silent = false;
             last = stored.seq;
             if last <= until {
                 self.take(partition, &stored)?;

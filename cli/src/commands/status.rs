@@ -128,6 +128,9 @@ fn print(report: &Report) -> anyhow::Result<()> {
         eprintln!("the projections can't be seen: {}", report.fault.as_deref().unwrap_or_default());
         return Ok(());
     };
+    if projections.iter().any(|projection| projection.parked > 0) {
+        eprintln!("events are parked: `voxlog parked` lists them");
+    }
     let mut table = terminal::table(["PARTITION", "CHECKPOINT", "LAG", "PARKED"]);
     for projection in projections {
         let Projection { partition, checkpoint, lag_events, parked } = projection;

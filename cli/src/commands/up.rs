@@ -1,7 +1,6 @@
 //! `voxlog up`: everything in one process, on private servers, with a demo.
 
 use std::{
-    fs::{self, File, TryLockError},
     io::ErrorKind,
     net::{IpAddr, SocketAddr},
     path::{Path, PathBuf},
@@ -17,6 +16,7 @@ use super::serve::Node;
 use crate::{
     args::{LOOPBACK, Up},
     config::{GatewaySettings, LogSettings, Reader, Sources, settings},
+    embedded::Claim,
     instance::{Instance, write_private},
     link::{self, Link},
 };
@@ -37,7 +37,7 @@ pub async fn run(
     sources: &Sources,
     shutdown: &CancellationToken,
 ) -> anyhow::Result<ExitCode> {
-    let home = Home::claim(data_dir)?;
+    let home = Claim::take(data_dir, "up.lock")?;
     let sources = with_key(sources, home.dir())?;
     let settings = Settings::read(&sources)?;
     let listener = listen(up, &settings, sources.is_set(&settings::BIND)).await?;
@@ -179,33 +179,4 @@ async fn next_free(wanted: SocketAddr) -> anyhow::Result<TcpListener> {
         }
     }
     bail!("no port from {} on is free: choose one with --port", wanted.port())
-}
-
-/// A data directory, which one `voxlog up` has at a time.
-#[derive(Debug)]
-struct Home {
-    dir: PathBuf,
-    /// A file lock: it ends with the process, however that dies.
-    _claim: File,
-}
-
-impl Home {
-    fn claim(dir: &Path) -> anyhow::Result<Self> {
-        let unusable = || format!("can't use {}", dir.display());
-        fs::create_dir_all(dir).with_context(unusable)?;
-        let dir = dir.canonicalize().with_context(unusable)?;
-        let claim = File::create(dir.join("up.lock")).with_context(unusable)?;
-        match claim.try_lock() {
-            Ok(()) => Ok(Self { dir, _claim: claim }),
-            Err(TryLockError::WouldBlock) => {
-                bail!("{} is in use by another `voxlog up`: stop it, or choose another --data-dir", dir.display())
-            }
-            Err(TryLockError::Error(error)) => Err(anyhow!(error).context(unusable())),
-        }
-    }
-
-    /// Absolute.
-    fn dir(&self) -> &Path {
-        &self.dir
-    }
 }

@@ -48,10 +48,7 @@ impl Record {
     fn parse(text: &str) -> Option<Self> {
         let (pid, marker) = text.strip_suffix('\n')?.split_once('\n')?;
         let pid = pid.parse().ok().filter(|&pid| pid > 1)?;
-        (!marker.is_empty()).then(|| Self {
-            pid: Pid::from_raw(pid),
-            marker: marker.into(),
-        })
+        (!marker.is_empty()).then(|| Self { pid: Pid::from_raw(pid), marker: marker.into() })
     }
 
     fn still_runs(&self) -> bool {
@@ -75,10 +72,7 @@ pub async fn end_leftover(dir: &Path) -> Result<(), EmbeddedError> {
         wait_for_end(&record, patience).await;
     }
     if record.still_runs() {
-        return Err(EmbeddedError::Leftover {
-            pid: record.pid.as_raw(),
-            data_dir: dir.to_owned(),
-        });
+        return Err(EmbeddedError::Leftover { pid: record.pid.as_raw(), data_dir: dir.to_owned() });
     }
     Record::remove(dir);
     Ok(())
@@ -100,10 +94,7 @@ fn command_line(pid: Pid) -> Option<String> {
 
 #[cfg(not(target_os = "linux"))]
 fn command_line(pid: Pid) -> Option<String> {
-    let answer = std::process::Command::new("ps")
-        .args(["-o", "command=", "-p", &pid.to_string()])
-        .output()
-        .ok()?;
+    let answer = std::process::Command::new("ps").args(["-o", "command=", "-p", &pid.to_string()]).output().ok()?;
     Some(String::from_utf8_lossy(&answer.stdout).into_owned())
 }
 
@@ -114,26 +105,14 @@ mod tests {
     #[test]
     fn a_record_reads_back() {
         let dir = tempfile::tempdir().unwrap();
-        let record = Record {
-            pid: Pid::from_raw(4711),
-            marker: "/data/nats.conf".into(),
-        };
+        let record = Record { pid: Pid::from_raw(4711), marker: "/data/nats.conf".into() };
         record.write(dir.path()).unwrap();
         assert_eq!(Record::read(dir.path()).unwrap(), Some(record));
     }
 
     #[test]
     fn a_torn_record_names_nobody() {
-        for text in [
-            "",
-            "47",
-            "4711",
-            "4711\n",
-            "4711\n\n",
-            "1\n/data\n",
-            "-1\n/data\n",
-            "4711\n/da",
-        ] {
+        for text in ["", "47", "4711", "4711\n", "4711\n\n", "1\n/data\n", "-1\n/data\n", "4711\n/da"] {
             assert_eq!(Record::parse(text), None, "{text:?}");
         }
     }
@@ -141,17 +120,9 @@ mod tests {
     #[tokio::test]
     async fn a_pid_that_now_belongs_to_another_program_is_left_alone() {
         let dir = tempfile::tempdir().unwrap();
-        let mut stranger = std::process::Command::new("cat")
-            .stdin(std::process::Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut stranger = std::process::Command::new("cat").stdin(std::process::Stdio::piped()).spawn().unwrap();
         let pid = Pid::from_raw(stranger.id().try_into().unwrap());
-        Record {
-            pid,
-            marker: dir.path().join("nats.conf"),
-        }
-        .write(dir.path())
-        .unwrap();
+        Record { pid, marker: dir.path().join("nats.conf") }.write(dir.path()).unwrap();
 
         end_leftover(dir.path()).await.unwrap();
 

@@ -41,13 +41,7 @@ pub struct ClusterOptions {
 impl NatsOptions {
     /// A single server with the lazy fsync, on a free port.
     pub fn new(data_dir: impl Into<PathBuf>) -> Self {
-        Self {
-            data_dir: data_dir.into(),
-            sync_always: false,
-            name: "voxlog".to_owned(),
-            cluster: None,
-            port: None,
-        }
+        Self { data_dir: data_dir.into(), sync_always: false, name: "voxlog".to_owned(), cluster: None, port: None }
     }
 }
 
@@ -67,13 +61,7 @@ impl NatsServer {
     pub async fn start(options: NatsOptions) -> Result<Self, EmbeddedError> {
         let binary = binaries::nats_server()?;
         let home = Home::claim(&options.data_dir).await?;
-        let mut server = Self {
-            port: 0,
-            options,
-            binary,
-            home,
-            process: None,
-        };
+        let mut server = Self { port: 0, options, binary, home, process: None };
         let mut tries = 1..=PORTS_TRIED;
         loop {
             server.port = server.options.port.map_or_else(free_port, Ok)?;
@@ -135,9 +123,7 @@ impl NatsServer {
         empty_directory(&ports)?;
         let mut command = Command::new(&self.binary);
         command.arg("--config").arg(&config).arg("--ports_file_dir").arg(&ports);
-        let process = self
-            .process
-            .insert(ServerProcess::spawn("nats-server", command, self.home.dir(), &config)?);
+        let process = self.process.insert(ServerProcess::spawn("nats-server", command, self.home.dir(), &config)?);
         let ready = wait_for_ports_file(process, &ports).await;
         if ready.is_err() {
             self.kill().await?;
@@ -169,27 +155,16 @@ fn empty_directory(path: &Path) -> Result<(), EmbeddedError> {
 
 fn configuration(options: &NatsOptions, port: u16, dir: &Path) -> String {
     let store = quoted(&dir.join("store").to_string_lossy());
-    let sync = if options.sync_always {
-        ", sync_interval: always"
-    } else {
-        ""
-    };
+    let sync = if options.sync_always { ", sync_interval: always" } else { "" };
     let mut text = format!(
         "server_name: {}\nhost: 127.0.0.1\nport: {port}\njetstream {{ store_dir: {store}{sync} }}\n",
         quoted(&options.name)
     );
     if let Some(cluster) = &options.cluster {
-        let routes: Vec<_> = cluster
-            .routes
-            .iter()
-            .map(|port| quoted(&format!("nats://127.0.0.1:{port}")))
-            .collect();
+        let routes: Vec<_> = cluster.routes.iter().map(|port| quoted(&format!("nats://127.0.0.1:{port}"))).collect();
         let (name, routes) = (quoted(&cluster.name), routes.join(", "));
-        let _ = writeln!(
-            text,
-            "cluster {{ name: {name}, listen: \"127.0.0.1:{}\", routes: [{routes}] }}",
-            cluster.port
-        );
+        let _ =
+            writeln!(text, "cluster {{ name: {name}, listen: \"127.0.0.1:{}\", routes: [{routes}] }}", cluster.port);
     }
     text
 }

@@ -34,11 +34,7 @@ pub struct PostgresOptions {
 impl PostgresOptions {
     /// A server that keeps what it commits, on a free port.
     pub fn new(data_dir: impl Into<PathBuf>) -> Self {
-        Self {
-            data_dir: data_dir.into(),
-            port: None,
-            fast: false,
-        }
+        Self { data_dir: data_dir.into(), port: None, fast: false }
     }
 }
 
@@ -59,13 +55,7 @@ impl Postgres {
         let account = Account::for_server()?;
         let home = Home::claim(&options.data_dir).await?;
         let cluster = Cluster::open(&home, account, options.fast).await?;
-        let mut server = Self {
-            port: 0,
-            options,
-            home,
-            cluster,
-            process: None,
-        };
+        let mut server = Self { port: 0, options, home, cluster, process: None };
         let mut tries = 1..=PORTS_TRIED;
         loop {
             server.port = server.options.port.map_or_else(free_port, Ok)?;
@@ -78,10 +68,7 @@ impl Postgres {
 
     /// The URL of a database, with its password: not for logs.
     pub fn url(&self, database: &str) -> String {
-        format!(
-            "postgres://{ROLE}:{}@127.0.0.1:{}/{database}",
-            self.cluster.password, self.port
-        )
+        format!("postgres://{ROLE}:{}@127.0.0.1:{}/{database}", self.cluster.password, self.port)
     }
 
     /// The process; `None` while the server is stopped.
@@ -194,26 +181,14 @@ fn former_server_lingers(reason: &str) -> bool {
 /// Runs a program to its end, with its output in a log.
 async fn run(mut command: Command, name: &'static str, log: &Path) -> Result<(), EmbeddedError> {
     let (out, err) = super::process::open_log(log)?;
-    let status = command
-        .stdin(std::process::Stdio::null())
-        .stdout(out)
-        .stderr(err)
-        .status()
-        .await;
+    let status = command.stdin(std::process::Stdio::null()).stdout(out).stderr(err).status().await;
     let program = || command.as_std().get_program().into();
-    let status = status.map_err(|source| EmbeddedError::Launch {
-        program: program(),
-        source,
-    })?;
+    let status = status.map_err(|source| EmbeddedError::Launch { program: program(), source })?;
     if status.success() {
         return Ok(());
     }
     let reason = last_line(log).unwrap_or_else(|| status.to_string());
-    Err(EmbeddedError::Exited {
-        program: name,
-        reason,
-        log: log.to_owned(),
-    })
+    Err(EmbeddedError::Exited { program: name, reason, log: log.to_owned() })
 }
 
 /// The major version that made a data directory.

@@ -38,27 +38,10 @@ impl ServerProcess {
             .stderr(err)
             .process_group(0)
             .spawn()
-            .map_err(|source| EmbeddedError::Launch {
-                program: command.as_std().get_program().into(),
-                source,
-            })?;
-        let pid = child
-            .id()
-            .and_then(|pid| pid.try_into().ok())
-            .expect("a process that was not waited for has a pid");
-        let process = Self {
-            name,
-            dir: dir.to_owned(),
-            log,
-            child,
-            pid: Pid::from_raw(pid),
-            detached: false,
-        };
-        Record {
-            pid: process.pid,
-            marker: marker.to_owned(),
-        }
-        .write(dir)?;
+            .map_err(|source| EmbeddedError::Launch { program: command.as_std().get_program().into(), source })?;
+        let pid = child.id().and_then(|pid| pid.try_into().ok()).expect("a process that was not waited for has a pid");
+        let process = Self { name, dir: dir.to_owned(), log, child, pid: Pid::from_raw(pid), detached: false };
+        Record { pid: process.pid, marker: marker.to_owned() }.write(dir)?;
         Ok(process)
     }
 
@@ -72,24 +55,14 @@ impl ServerProcess {
             Ok(None) => Ok(()),
             Ok(Some(status)) => {
                 let reason = last_line(&self.log).unwrap_or_else(|| status.to_string());
-                Err(EmbeddedError::Exited {
-                    program: self.name,
-                    reason,
-                    log: self.log.clone(),
-                })
+                Err(EmbeddedError::Exited { program: self.name, reason, log: self.log.clone() })
             }
-            Err(source) => Err(EmbeddedError::Files {
-                path: self.log.clone(),
-                source,
-            }),
+            Err(source) => Err(EmbeddedError::Files { path: self.log.clone(), source }),
         }
     }
 
     pub(super) fn not_ready(&self) -> EmbeddedError {
-        EmbeddedError::NotReady {
-            program: self.name,
-            log: self.log.clone(),
-        }
+        EmbeddedError::NotReady { program: self.name, log: self.log.clone() }
     }
 
     /// Asks the server to stop, waits, and kills it when it does not. PostgreSQL takes SIGINT as its fast shutdown
@@ -150,10 +123,7 @@ pub(super) fn open_log(path: &Path) -> Result<(File, File), EmbeddedError> {
 pub(super) fn last_line(path: &Path) -> Option<String> {
     let log = fs::read(path).ok()?;
     let tail = String::from_utf8_lossy(&log[log.len().saturating_sub(4096)..]).into_owned();
-    tail.lines()
-        .map(str::trim)
-        .rfind(|line| !line.is_empty())
-        .map(str::to_owned)
+    tail.lines().map(str::trim).rfind(|line| !line.is_empty()).map(str::to_owned)
 }
 
 /// Whether a start failed because another process took the port first.

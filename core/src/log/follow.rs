@@ -69,6 +69,8 @@ struct Consumer {
     pull: String,
     inbox: String,
     answers: Subscriber,
+    /// The next answer, when it came while the leader was asked.
+    early: Option<Message>,
     /// Records that are asked for and have not come.
     wanted: usize,
     /// How many it has delivered; its own count must agree.
@@ -164,12 +166,13 @@ impl Follower {
         }
         consumer.checked = Instant::now();
         let next = self.reader.next_after(self.partition, self.last).await.map_err(|error| error.to_string())?;
-        let arrived = consumer.answers.next().now_or_never();
-        match (next, arrived) {
-            (Some(next), None) => Err(format!("silent, though the stream has {next}")),
-            (None, None) => self.warn_beyond_end().await,
-            // It was on its way: nothing is lost by taking it again.
-            (_, Some(_)) => Err("answered while it was checked".to_owned()),
+        consumer.early = consumer.answers.next().now_or_never().flatten();
+        let record = consumer.early.as_ref().is_some_and(|early| early.status.is_none());
+        match next {
+            // It was on its way.
+            Some(_) if record => Ok(()),
+            Some(next) => Err(format!("silent, though the stream has {next}")),
+            None => self.warn_beyond_end().await,
         }
     }
 
@@ -213,7 +216,7 @@ async fn open(reader: &Reader, stream: &str, last: Seq) -> Result<Consumer, Stri
     let created = api::ask::<Created>(&reader.client, &call, body.to_string().into()).await;
     let Created { name } = created.map_err(|error| error.to_string())?;
     let pull = format!("$JS.API.CONSUMER.MSG.NEXT.{stream}.{name}");
-    Ok(Consumer { pull, inbox, answers, wanted: 0, delivered: 0, checked: Instant::now() })
+    Ok(Consumer { pull, inbox, answers, early: None, wanted: 0, delivered: 0, checked: Instant::now() })
 }
 
 impl Consumer {
@@ -227,6 +230,9 @@ impl Consumer {
 
     /// A timer is only set when nothing is there yet.
     async fn answer(&mut self) -> Result<Option<Message>, String> {
+        if let Some(early) = self.early.take() {
+            return Ok(Some(early));
+        }
         match self.answers.next().now_or_never() {
             Some(message) => Ok(message),
             None => timeout(SILENCE, self.answers.next()).await.map_err(|_| "no heartbeat".to_owned()),

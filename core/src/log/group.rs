@@ -35,10 +35,19 @@ enum Work {
 
 struct Waiting {
     work: Work,
-    patience: Patience,
+    /// `None` until the first try: to stand behind others is not to be tried.
+    patience: Option<Patience>,
     answer: oneshot::Sender<Outcome>,
 }
 
+impl Waiting {
+    /// Whether a try of it had no answer.
+    fn unsettled(&self) -> bool {
+        self.patience.as_ref().is_some_and(Patience::unsettled)
+    }
+}
+
+/// An append that is being tried.
 struct WaitingAppend {
     record: Record,
     fence: Seq,
@@ -68,7 +77,7 @@ impl Queue {
 
     async fn ask(&self, work: Work) -> Outcome {
         let (answer, outcome) = oneshot::channel();
-        let waiting = Waiting { work, patience: Patience::new(), answer };
+        let waiting = Waiting { work, patience: None, answer };
         let gone = || AppendError::Unknown("the process is shutting down".to_owned());
         self.0.send(waiting).await.map_err(|_| gone())?;
         outcome.await.map_err(|_| gone())?
@@ -87,7 +96,7 @@ impl Committer {
             self.refuse_stale();
             match self.queue.pop_front() {
                 Some(Waiting { work: Work::Commit(commit), patience, answer }) => {
-                    self.commit(commit, patience, answer).await;
+                    self.commit(commit, patience.unwrap_or_else(Patience::new), answer).await;
                 }
                 Some(waiting) => {
                     self.queue.push_front(waiting);
@@ -113,7 +122,7 @@ impl Committer {
             self.queue.push_back(waiting);
         }
         // Whoever has gone away before the first try does not want it any more.
-        self.queue.retain(|waiting| !waiting.answer.is_closed() || waiting.patience.unsettled());
+        self.queue.retain(|waiting| !waiting.answer.is_closed() || waiting.unsettled());
         true
     }
 
@@ -128,9 +137,9 @@ impl Committer {
         if self.queue.iter().any(stale) {
             let (stale, fresh): (VecDeque<_>, VecDeque<_>) = self.queue.drain(..).partition(stale);
             self.queue = fresh;
-            for Waiting { patience, answer, .. } in stale {
-                let conflict = AppendError::Conflict { seen: newest, unsettled: patience.unsettled() };
-                answer.send(Err(conflict)).ok();
+            for waiting in stale {
+                let conflict = AppendError::Conflict { seen: newest, unsettled: waiting.unsettled() };
+                waiting.answer.send(Err(conflict)).ok();
             }
         }
     }
@@ -146,6 +155,7 @@ impl Committer {
         {
             bytes += record.payload.len();
             if let Some(Waiting { work: Work::Append { record, fence }, patience, answer }) = self.queue.pop_front() {
+                let patience = patience.unwrap_or_else(Patience::new);
                 group.push(WaitingAppend { record, fence, patience, answer });
             }
         }
@@ -208,7 +218,7 @@ impl Committer {
 
     fn put_back(&mut self, group: Vec<WaitingAppend>) {
         for WaitingAppend { record, fence, patience, answer } in group.into_iter().rev() {
-            self.queue.push_front(Waiting { work: Work::Append { record, fence }, patience, answer });
+            self.queue.push_front(Waiting { work: Work::Append { record, fence }, patience: Some(patience), answer });
         }
     }
 
@@ -218,10 +228,50 @@ impl Committer {
             Err(refusal) => match patience.bear(&refusal) {
                 Err(end) => drop(answer.send(Err(end))),
                 Ok(pause) => {
-                    self.queue.push_front(Waiting { work: Work::Commit(commit), patience, answer });
+                    self.queue.push_front(Waiting { work: Work::Commit(commit), patience: Some(patience), answer });
                     tokio::time::sleep(pause).await;
                 }
             },
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use async_nats::ConnectOptions;
+    use tokio::time::Instant;
+
+    use super::*;
+    use crate::{
+        clock::SystemClock,
+        id::{EventId, RoomId},
+        log::{Guard, Namespace, append::Appender, read::Reader},
+        position::{Chain, Class, Partitions},
+    };
+
+    /// One that never reaches a server.
+    async fn queue() -> Queue {
+        let options = ConnectOptions::new().retry_on_initial_connect();
+        let client = options.connect("nats://127.0.0.1:1").await.unwrap();
+        let (namespace, partitions) = (Namespace::default(), Partitions::new(1).unwrap());
+        let reader = Reader { client: client.clone(), namespace: namespace.clone(), partitions, replicated: true };
+        Queue::start(Appender { client, namespace, partitions, reader })
+    }
+
+    fn record(class: Class) -> Record {
+        let chain = Chain::Room(RoomId::mint(&SystemClock), class);
+        Record { id: EventId::mint(&SystemClock), chain, payload: "hello".into(), ttl: None }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_waited_behind_a_stalled_head_is_tried_as_long_as_the_head_was() {
+        let (queue, begun) = (queue().await, Instant::now());
+        let commit = Commit { records: vec![record(Class::Ctl)], guard: Guard::Fence(Seq::ZERO), marker: None };
+        let head = async { (queue.commit(commit).await, begun.elapsed()) };
+        let behind = async { (queue.append(record(Class::Msg), Seq::ZERO).await, begun.elapsed()) };
+        let ((head, stalled), (behind, total)) = tokio::join!(biased; head, behind);
+        let unknown = |outcome| matches!(outcome, &Err(AppendError::Unknown(_)));
+        assert!(unknown(&head) && unknown(&behind), "{head:?}, {behind:?}");
+        assert!(total >= stalled + Duration::from_secs(15), "{stalled:?}, {total:?}");
     }
 }

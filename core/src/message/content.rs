@@ -13,12 +13,8 @@ pub(super) fn check_kind(kind: Kind) -> Result<(), Rejection> {
     match kind {
         Kind::Text => Ok(()),
         Kind::System => Err(Rejection::Forbidden("system messages are not for people to write")),
-        Kind::File => Err(Rejection::Unsupported(
-            "messages of type file are not supported by this version",
-        )),
-        Kind::VoiceNote => Err(Rejection::Unsupported(
-            "messages of type voice_note are not supported by this version",
-        )),
+        Kind::File => Err(Rejection::Unsupported("messages of type file are not supported by this version")),
+        Kind::VoiceNote => Err(Rejection::Unsupported("messages of type voice_note are not supported by this version")),
     }
 }
 
@@ -41,16 +37,10 @@ pub(super) fn checked(content: &str) -> Result<String, Rejection> {
 /// Which code points make an emoji changes every year, so any short word will do.
 pub(super) fn checked_emoji(emoji: &str) -> Result<String, Rejection> {
     if emoji.is_empty() || emoji.len() > MAX_EMOJI_BYTES {
-        return Err(Rejection::invalid(
-            "emoji",
-            format!("must be 1 to {MAX_EMOJI_BYTES} bytes of UTF-8"),
-        ));
+        return Err(Rejection::invalid("emoji", format!("must be 1 to {MAX_EMOJI_BYTES} bytes of UTF-8")));
     }
     if emoji.contains(|c: char| c.is_control() || c.is_whitespace()) {
-        return Err(Rejection::invalid(
-            "emoji",
-            "must not contain blanks or control characters",
-        ));
+        return Err(Rejection::invalid("emoji", "must not contain blanks or control characters"));
     }
     Ok(emoji.to_owned())
 }

@@ -24,11 +24,7 @@ pub fn code(random: &mut impl FnMut() -> u8) -> String {
 
 /// A code as it is stored, from what somebody typed: capitals, without blanks and hyphens.
 pub fn normalize_code(typed: &str) -> String {
-    typed
-        .chars()
-        .filter(|c| !c.is_whitespace() && *c != '-')
-        .map(|c| c.to_ascii_uppercase())
-        .collect()
+    typed.chars().filter(|c| !c.is_whitespace() && *c != '-').map(|c| c.to_ascii_uppercase()).collect()
 }
 
 #[cfg(test)]

@@ -12,10 +12,7 @@ impl Interior {
         if self.members.len() >= usize::from(self.max_users) {
             return Err(Rejection::RoomFull { seats: self.max_users });
         }
-        Ok(vec![Event::Joined {
-            user_id: asked.by,
-            role: Role::Member,
-        }])
+        Ok(vec![Event::Joined { user_id: asked.by, role: Role::Member }])
     }
 
     /// Whether the asker may come in, seats aside. Who comes with a wrong code learns nothing: not even that there is a
@@ -28,18 +25,12 @@ impl Interior {
             return Err(Rejection::Banned);
         }
         let invited = code.is_some_and(|code| normalize_code(code) == normalize_code(&self.code));
-        if self.settings.is_public || invited {
-            Ok(())
-        } else {
-            Err(Rejection::NotFound("room"))
-        }
+        if self.settings.is_public || invited { Ok(()) } else { Err(Rejection::NotFound("room")) }
     }
 
     pub(super) fn leave(&self, asked: Asked) -> Decision {
         match self.standing(asked)? {
-            Role::Owner => Err(Rejection::Conflict(
-                "the owner can't leave: hand the room over or archive it first",
-            )),
+            Role::Owner => Err(Rejection::Conflict("the owner can't leave: hand the room over or archive it first")),
             Role::Guest | Role::Member | Role::Admin => self.give_up_seat(asked),
         }
     }

@@ -28,20 +28,12 @@ impl Interior {
         if self.bans.get(&user) == Some(&until) {
             return Ok(vec![]);
         }
-        Ok(vec![Event::Banned {
-            user_id: user,
-            until,
-            reason,
-        }])
+        Ok(vec![Event::Banned { user_id: user, until, reason }])
     }
 
     pub(super) fn unban(&self, asked: Asked, user: UserId) -> Decision {
         self.check_rank(asked, user)?;
-        Ok(if self.is_banned(user, asked.at) {
-            vec![Event::Unbanned { user_id: user }]
-        } else {
-            vec![]
-        })
+        Ok(if self.is_banned(user, asked.at) { vec![Event::Unbanned { user_id: user }] } else { vec![] })
     }
 
     pub(super) fn mute(&self, asked: Asked, user: UserId, until: Option<Time>, reason: Option<&str>) -> Decision {
@@ -51,21 +43,13 @@ impl Interior {
         if self.mutes.get(&user) == Some(&until) {
             return Ok(vec![]);
         }
-        Ok(vec![Event::Muted {
-            user_id: user,
-            until,
-            reason,
-        }])
+        Ok(vec![Event::Muted { user_id: user, until, reason }])
     }
 
     /// A mute outlives the seat, so it may be lifted from somebody who has left.
     pub(super) fn unmute(&self, asked: Asked, user: UserId) -> Decision {
         self.check_rank(asked, user)?;
-        Ok(if self.is_muted(user, asked.at) {
-            vec![Event::Unmuted { user_id: user }]
-        } else {
-            vec![]
-        })
+        Ok(if self.is_muted(user, asked.at) { vec![Event::Unmuted { user_id: user }] } else { vec![] })
     }
 
     pub(super) fn set_role(&self, asked: Asked, user: UserId, role: Role) -> Decision {
@@ -86,25 +70,15 @@ impl Interior {
         if role == Role::Owner {
             return self.hand_over(asked, user);
         }
-        Ok(vec![Event::RoleChanged {
-            user_id: user,
-            role,
-            former_owner_id: None,
-        }])
+        Ok(vec![Event::RoleChanged { user_id: user, role, former_owner_id: None }])
     }
 
     /// Nobody can unmute an owner, so a muted member can't become one.
     fn hand_over(&self, asked: Asked, heir: UserId) -> Decision {
         if self.is_muted(heir, asked.at) {
-            return Err(Rejection::Conflict(
-                "this member is muted: unmute them before handing the room over",
-            ));
+            return Err(Rejection::Conflict("this member is muted: unmute them before handing the room over"));
         }
-        Ok(vec![Event::RoleChanged {
-            user_id: heir,
-            role: Role::Owner,
-            former_owner_id: Some(asked.by),
-        }])
+        Ok(vec![Event::RoleChanged { user_id: heir, role: Role::Owner, former_owner_id: Some(asked.by) }])
     }
 
     fn role_of(&self, user: UserId) -> Result<Role, Rejection> {
@@ -118,9 +92,7 @@ impl Interior {
             return Err(Rejection::Forbidden("only admins and the owner moderate"));
         }
         if user == asked.by {
-            return Err(Rejection::Forbidden(
-                "nobody moderates themself; who wants to go can leave",
-            ));
+            return Err(Rejection::Forbidden("nobody moderates themself; who wants to go can leave"));
         }
         match self.members.get(&user) {
             Some(Role::Owner) => Err(Rejection::Forbidden("nobody moderates the owner")),
@@ -155,10 +127,7 @@ fn checked_end(asked: Asked, until: Option<Time>) -> Result<Option<Time>, Reject
         return Err(Rejection::invalid("until", "must lie in the future"));
     }
     if until - asked.at > MAX_SANCTION {
-        return Err(Rejection::invalid(
-            "until",
-            "at most a hundred years ahead; without it there is no end",
-        ));
+        return Err(Rejection::invalid("until", "at most a hundred years ahead; without it there is no end"));
     }
     Ok(Some(until))
 }

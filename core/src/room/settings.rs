@@ -20,10 +20,7 @@ pub const MAX_DESCRIPTION_CHARS: usize = 500;
 /// How a room behaves.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is a switch of its own, any combination is a room"
-)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own, any combination is a room")]
 pub struct Settings {
     /// Listed, and joinable without a code.
     pub is_public: bool,
@@ -135,11 +132,7 @@ impl Interior {
             return Err(Rejection::Forbidden("only admins and the owner change a room"));
         }
         let news = self.news(changes)?;
-        Ok(if news == Changes::default() {
-            vec![]
-        } else {
-            vec![Event::Updated(news)]
-        })
+        Ok(if news == Changes::default() { vec![] } else { vec![Event::Updated(news)] })
     }
 
     /// The changes that are valid and change something.
@@ -162,12 +155,7 @@ impl Interior {
     }
 
     pub(super) fn change(&mut self, changes: &Changes) {
-        let Changes {
-            name,
-            description,
-            max_users,
-            settings,
-        } = changes.clone();
+        let Changes { name, description, max_users, settings } = changes.clone();
         self.name = name.unwrap_or_else(|| std::mem::take(&mut self.name));
         self.description = description.unwrap_or_else(|| std::mem::take(&mut self.description));
         self.max_users = max_users.unwrap_or(self.max_users);
@@ -186,10 +174,9 @@ fn checked_name(name: &str) -> Result<String, Rejection> {
     let name = name.trim();
     match name.chars().count() {
         0 => Err(Rejection::invalid("name", "must not be empty")),
-        chars if chars > MAX_NAME_CHARS => Err(Rejection::invalid(
-            "name",
-            format!("at most {MAX_NAME_CHARS} characters, this has {chars}"),
-        )),
+        chars if chars > MAX_NAME_CHARS => {
+            Err(Rejection::invalid("name", format!("at most {MAX_NAME_CHARS} characters, this has {chars}")))
+        }
         _ if name.contains(char::is_control) => Err(Rejection::invalid("name", "must not contain control characters")),
         _ => Ok(name.to_owned()),
     }
@@ -204,10 +191,7 @@ fn checked_description(description: &str) -> Result<String, Rejection> {
         return Err(Rejection::invalid("description", message));
     }
     if description.contains(|c: char| c.is_control() && !matches!(c, '\n' | '\r' | '\t')) {
-        return Err(Rejection::invalid(
-            "description",
-            "must not contain control characters but tabs and line ends",
-        ));
+        return Err(Rejection::invalid("description", "must not contain control characters but tabs and line ends"));
     }
     Ok(description.to_owned())
 }
@@ -225,32 +209,17 @@ fn checked_seats(seats: u16) -> Result<u16, Rejection> {
     if (MIN_SEATS..=MAX_SEATS).contains(&seats) {
         Ok(seats)
     } else {
-        Err(Rejection::invalid(
-            "maxUsers",
-            format!("must be {MIN_SEATS} to {MAX_SEATS}"),
-        ))
+        Err(Rejection::invalid("maxUsers", format!("must be {MIN_SEATS} to {MAX_SEATS}")))
     }
 }
 
 /// A promise that nobody keeps is worse than a refusal: what this version does not carry out can't be switched on.
 fn check_settings(settings: &Settings) -> Result<(), Rejection> {
     let unsupported = [
-        (
-            settings.allow_guests,
-            "allowGuests is not supported by this version: leave it false",
-        ),
-        (
-            settings.require_approval,
-            "requireApproval is not supported by this version: leave it false",
-        ),
-        (
-            settings.slow_mode_s > 0,
-            "slowModeS is not supported by this version: leave it 0",
-        ),
-        (
-            settings.retention_days.is_some(),
-            "retentionDays is not supported by this version: leave it out",
-        ),
+        (settings.allow_guests, "allowGuests is not supported by this version: leave it false"),
+        (settings.require_approval, "requireApproval is not supported by this version: leave it false"),
+        (settings.slow_mode_s > 0, "slowModeS is not supported by this version: leave it 0"),
+        (settings.retention_days.is_some(), "retentionDays is not supported by this version: leave it out"),
     ];
     match unsupported.into_iter().find(|(asked_for, _)| *asked_for) {
         Some((_, text)) => Err(Rejection::Unsupported(text)),

@@ -94,10 +94,7 @@ impl Room {
     /// What members are shown; `None` for a room that never was.
     pub fn view(&self) -> Option<View> {
         let interior = self.interior()?.clone();
-        Some(View {
-            archived: !self.is_open(),
-            interior,
-        })
+        Some(View { archived: !self.is_open(), interior })
     }
 
     /// Whether people may still come and write.
@@ -168,11 +165,7 @@ impl Interior {
             Event::Unmuted { user_id } => {
                 self.mutes.remove(user_id);
             }
-            Event::RoleChanged {
-                user_id,
-                role,
-                former_owner_id,
-            } => {
+            Event::RoleChanged { user_id, role, former_owner_id } => {
                 self.members.insert(*user_id, *role);
                 self.members.extend(former_owner_id.map(|former| (former, Role::Admin)));
             }
@@ -186,10 +179,7 @@ fn holds(sanction: Option<&Option<Time>>, at: Time) -> bool {
 }
 
 fn list(members: &HashMap<UserId, Role>) -> Vec<MemberView> {
-    let mut list: Vec<_> = members
-        .iter()
-        .map(|(&user_id, &role)| MemberView { user_id, role })
-        .collect();
+    let mut list: Vec<_> = members.iter().map(|(&user_id, &role)| MemberView { user_id, role }).collect();
     list.sort_unstable_by_key(|member| member.user_id);
     list
 }

@@ -40,23 +40,16 @@ fn role() -> impl Strategy<Value = Role> {
 
 fn settings() -> impl Strategy<Value = Settings> {
     let rarely = || prop::bool::weighted(0.1);
-    (
-        any::<bool>(),
-        rarely(),
-        rarely(),
-        any::<bool>(),
-        prop_oneof![9 => Just(0), 1 => any::<u32>()],
+    (any::<bool>(), rarely(), rarely(), any::<bool>(), prop_oneof![9 => Just(0), 1 => any::<u32>()]).prop_map(
+        |(is_public, allow_guests, require_approval, record_messages, slow_mode_s)| Settings {
+            is_public,
+            allow_guests,
+            require_approval,
+            record_messages,
+            slow_mode_s,
+            retention_days: None,
+        },
     )
-        .prop_map(
-            |(is_public, allow_guests, require_approval, record_messages, slow_mode_s)| Settings {
-                is_public,
-                allow_guests,
-                require_approval,
-                record_messages,
-                slow_mode_s,
-                retention_days: None,
-            },
-        )
 }
 
 /// Few seats, so that rooms fill up.
@@ -74,31 +67,14 @@ fn settings_patch() -> impl Strategy<Value = SettingsPatch> {
         option::weighted(0.1, any::<u32>()),
         option::weighted(0.1, option::of(any::<u32>())),
     )
-        .prop_map(
-            |(is_public, allow_guests, require_approval, record_messages, slow_mode_s, retention_days)| SettingsPatch {
-                is_public,
-                allow_guests,
-                require_approval,
-                record_messages,
-                slow_mode_s,
-                retention_days,
-            },
-        )
+        .prop_map(|(is_public, allow_guests, require_approval, record_messages, slow_mode_s, retention_days)| {
+            SettingsPatch { is_public, allow_guests, require_approval, record_messages, slow_mode_s, retention_days }
+        })
 }
 
 fn changes<S: std::fmt::Debug>(settings: impl Strategy<Value = S>) -> impl Strategy<Value = Changes<S>> {
-    (
-        option::of(text()),
-        option::of(text()),
-        option::of(seats()),
-        option::of(settings),
-    )
-        .prop_map(|(name, description, max_users, settings)| Changes {
-            name,
-            description,
-            max_users,
-            settings,
-        })
+    (option::of(text()), option::of(text()), option::of(seats()), option::of(settings))
+        .prop_map(|(name, description, max_users, settings)| Changes { name, description, max_users, settings })
 }
 
 fn code() -> impl Strategy<Value = String> {
@@ -118,13 +94,7 @@ pub(crate) fn a_small_room() -> Command {
 
 fn create() -> impl Strategy<Value = Command> {
     (text(), text(), code(), seats(), settings()).prop_map(|(name, description, code, max_users, settings)| {
-        Command::Create {
-            name,
-            description,
-            code,
-            max_users,
-            settings,
-        }
+        Command::Create { name, description, code, max_users, settings }
     })
 }
 
@@ -157,13 +127,7 @@ fn known_message() -> impl Strategy<Value = MessageId> {
 pub(crate) fn message_command() -> impl Strategy<Value = message::Command> {
     let cited = || option::weighted(0.2, known_message());
     let post = (text(), kind(), cited(), cited()).prop_map(|(content, kind, reply_to, thread_root)| {
-        message::Command::Post(Draft {
-            id: HELLO,
-            content,
-            kind,
-            reply_to,
-            thread_root,
-        })
+        message::Command::Post(Draft { id: HELLO, content, kind, reply_to, thread_root })
     });
     prop_oneof![
         4 => post,
@@ -178,11 +142,7 @@ pub(crate) fn message_command() -> impl Strategy<Value = message::Command> {
 
 /// A UUID of version 7.
 fn uuid() -> impl Strategy<Value = Uuid> {
-    any::<u128>().prop_map(|bits| {
-        uuid::Builder::from_u128(bits)
-            .with_version(uuid::Version::SortRand)
-            .into_uuid()
-    })
+    any::<u128>().prop_map(|bits| uuid::Builder::from_u128(bits).with_version(uuid::Version::SortRand).into_uuid())
 }
 
 fn user() -> impl Strategy<Value = UserId> {
@@ -234,40 +194,23 @@ fn room_event() -> BoxedStrategy<room::Event> {
 
 fn message_event() -> BoxedStrategy<message::Event> {
     use message::Event as E;
-    let post = (
-        message_id(),
-        user(),
-        any::<String>(),
-        kind(),
-        option::of(message_id()),
-        option::of(message_id()),
-    );
+    let post = (message_id(), user(), any::<String>(), kind(), option::of(message_id()), option::of(message_id()));
     let reaction = || (message_id(), user(), any::<String>());
     prop_oneof![
-        post.prop_map(
-            |(message_id, author_id, content, kind, reply_to, thread_root)| E::Posted {
-                message_id,
-                author_id,
-                content,
-                kind,
-                reply_to,
-                thread_root
-            }
-        ),
+        post.prop_map(|(message_id, author_id, content, kind, reply_to, thread_root)| E::Posted {
+            message_id,
+            author_id,
+            content,
+            kind,
+            reply_to,
+            thread_root
+        }),
         (message_id(), any::<String>()).prop_map(|(message_id, content)| E::Edited { message_id, content }),
         message_id().prop_map(|message_id| E::Deleted { message_id }),
         message_id().prop_map(|message_id| E::Pinned { message_id }),
         message_id().prop_map(|message_id| E::Unpinned { message_id }),
-        reaction().prop_map(|(message_id, user_id, emoji)| E::ReactionAdded {
-            message_id,
-            user_id,
-            emoji
-        }),
-        reaction().prop_map(|(message_id, user_id, emoji)| E::ReactionRemoved {
-            message_id,
-            user_id,
-            emoji
-        }),
+        reaction().prop_map(|(message_id, user_id, emoji)| E::ReactionAdded { message_id, user_id, emoji }),
+        reaction().prop_map(|(message_id, user_id, emoji)| E::ReactionRemoved { message_id, user_id, emoji }),
     ]
     .boxed()
 }
@@ -284,15 +227,8 @@ fn about_something() -> impl Strategy<Value = (Subject, Event)> {
 }
 
 pub(crate) fn envelope() -> impl Strategy<Value = Envelope> {
-    (
-        uuid(),
-        any_time(),
-        user(),
-        uuid(),
-        option::of(uuid()),
-        about_something(),
-    )
-        .prop_map(|(id, time, actor, correlation, causation, (subject, event))| Envelope {
+    (uuid(), any_time(), user(), uuid(), option::of(uuid()), about_something()).prop_map(
+        |(id, time, actor, correlation, causation, (subject, event))| Envelope {
             id: EventId::from_uuid(id),
             subject,
             time,
@@ -300,5 +236,6 @@ pub(crate) fn envelope() -> impl Strategy<Value = Envelope> {
             correlation: CorrelationId::from_uuid(correlation),
             causation: causation.map(EventId::from_uuid),
             event,
-        })
+        },
+    )
 }

@@ -16,33 +16,17 @@ fn with_type(kind: &str) -> Vec<u8> {
 
 #[test]
 fn a_type_that_nobody_knows_is_named() {
-    for kind in [
-        "voxlog.room.archived.v2",
-        "voxlog.room.exploded.v1",
-        "voxlog.call.started.v1",
-        "x",
-        "",
-    ] {
+    for kind in ["voxlog.room.archived.v2", "voxlog.room.exploded.v1", "voxlog.call.started.v1", "x", ""] {
         let error = Envelope::decode(&with_type(kind)).unwrap_err();
-        assert!(
-            matches!(&error, DecodeError::UnknownType(unknown) if unknown == kind),
-            "{kind}: {error:?}"
-        );
+        assert!(matches!(&error, DecodeError::UnknownType(unknown) if unknown == kind), "{kind}: {error:?}");
     }
 }
 
 #[test]
 fn a_known_type_with_data_that_does_not_fit_is_malformed() {
     assert!(Envelope::decode(&with_type("voxlog.room.archived.v1")).is_ok());
-    for kind in [
-        "voxlog.member.left.v1",
-        "voxlog.message.deleted.v1",
-        "voxlog.user.registered.v1",
-    ] {
-        assert!(
-            matches!(Envelope::decode(&with_type(kind)), Err(DecodeError::Malformed(_))),
-            "{kind}"
-        );
+    for kind in ["voxlog.member.left.v1", "voxlog.message.deleted.v1", "voxlog.user.registered.v1"] {
+        assert!(matches!(Envelope::decode(&with_type(kind)), Err(DecodeError::Malformed(_))), "{kind}");
     }
 }
 
@@ -56,15 +40,9 @@ fn data_of_any_depth_is_refused_or_passed_over() {
 #[test]
 fn fields_of_a_later_day_are_passed_over() {
     let event = String::from_utf8(with_type("voxlog.room.archived.v1")).unwrap();
-    let later = event.replace(
-        "\"data\":{}",
-        "\"data\":{\"why\":\"quiet\"},\"traceparent\":\"00-1-1-00\"",
-    );
+    let later = event.replace("\"data\":{}", "\"data\":{\"why\":\"quiet\"},\"traceparent\":\"00-1-1-00\"");
     assert_ne!(later, event);
-    assert_eq!(
-        Envelope::decode(later.as_bytes()).unwrap(),
-        Envelope::decode(event.as_bytes()).unwrap()
-    );
+    assert_eq!(Envelope::decode(later.as_bytes()).unwrap(), Envelope::decode(event.as_bytes()).unwrap());
 }
 
 proptest! {

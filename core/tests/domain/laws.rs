@@ -17,17 +17,11 @@ fn check_invariants(room: &Room, at: Time) {
     if room.is_open() {
         assert_eq!(owners, 1, "an open room has one owner");
     }
-    assert!(
-        interior.members.len() <= usize::from(interior.max_users),
-        "no more members than seats"
-    );
+    assert!(interior.members.len() <= usize::from(interior.max_users), "no more members than seats");
     assert!((2..=500).contains(&interior.max_users));
     for (user, role) in &interior.members {
         assert!(!interior.bans.contains_key(user), "nobody is a member and banned");
-        assert!(
-            *role != Role::Owner || !interior.is_muted(*user, at),
-            "the owner is not muted"
-        );
+        assert!(*role != Role::Owner || !interior.is_muted(*user, at), "the owner is not muted");
         assert!(room.may_read(*user));
     }
 }

@@ -10,14 +10,8 @@ use voxlog_core::{
 fn crew() -> Vec<Event> {
     let mut events = open_room();
     events.extend([
-        Event::Joined {
-            user_id: BOB,
-            role: Role::Admin,
-        },
-        Event::Joined {
-            user_id: CAROL,
-            role: Role::Member,
-        },
+        Event::Joined { user_id: BOB, role: Role::Admin },
+        Event::Joined { user_id: CAROL, role: Role::Member },
     ]);
     events
 }
@@ -27,22 +21,14 @@ fn set(user: UserId, role: Role) -> Command {
 }
 
 fn changed(user_id: UserId, role: Role) -> Event {
-    Event::RoleChanged {
-        user_id,
-        role,
-        former_owner_id: None,
-    }
+    Event::RoleChanged { user_id, role, former_owner_id: None }
 }
 
 #[test]
 fn the_owner_makes_and_unmakes_admins() {
-    let room = given::<Room>(crew())
-        .when(set(CAROL, Role::Admin))
-        .then([changed(CAROL, Role::Admin)]);
+    let room = given::<Room>(crew()).when(set(CAROL, Role::Admin)).then([changed(CAROL, Role::Admin)]);
     assert_eq!(room.role(CAROL), Some(Role::Admin));
-    let room = given::<Room>(crew())
-        .when(set(BOB, Role::Member))
-        .then([changed(BOB, Role::Member)]);
+    let room = given::<Room>(crew()).when(set(BOB, Role::Member)).then([changed(BOB, Role::Member)]);
     assert_eq!(room.role(BOB), Some(Role::Member));
 }
 
@@ -55,19 +41,12 @@ fn nobody_else_changes_roles_their_own_included() {
             }
         }
     }
-    given::<Room>(crew())
-        .by(DAVE)
-        .when(set(DAVE, Role::Owner))
-        .then_rejected(Rejection::NotAMember);
+    given::<Room>(crew()).by(DAVE).when(set(DAVE, Role::Owner)).then_rejected(Rejection::NotAMember);
 }
 
 #[test]
 fn the_owner_hands_the_room_over_and_becomes_an_admin() {
-    let handed_over = Event::RoleChanged {
-        user_id: CAROL,
-        role: Role::Owner,
-        former_owner_id: Some(ALICE),
-    };
+    let handed_over = Event::RoleChanged { user_id: CAROL, role: Role::Owner, former_owner_id: Some(ALICE) };
     let room = given::<Room>(crew()).when(set(CAROL, Role::Owner)).then([handed_over]);
     assert_eq!(room.role(CAROL), Some(Role::Owner));
     assert_eq!(room.role(ALICE), Some(Role::Admin));
@@ -90,28 +69,16 @@ fn a_role_that_one_has_is_already_true() {
 fn a_member_is_not_made_a_guest_and_an_outsider_gets_no_role() {
     given::<Room>(crew()).when(set(CAROL, Role::Guest)).then_invalid("role");
     for role in [Role::Member, Role::Admin, Role::Owner] {
-        given::<Room>(crew())
-            .when(set(DAVE, role))
-            .then_rejected(Rejection::NotFound("member"));
+        given::<Room>(crew()).when(set(DAVE, role)).then_rejected(Rejection::NotFound("member"));
     }
 }
 
 #[test]
 fn a_muted_member_becomes_no_owner_because_nobody_could_unmute_them() {
     let mut events = crew();
-    events.push(Event::Muted {
-        user_id: CAROL,
-        until: None,
-        reason: None,
-    });
-    given::<Room>(events.clone())
-        .when(set(CAROL, Role::Owner))
-        .then_conflict();
+    events.push(Event::Muted { user_id: CAROL, until: None, reason: None });
+    given::<Room>(events.clone()).when(set(CAROL, Role::Owner)).then_conflict();
     events.push(Event::Unmuted { user_id: CAROL });
-    let handed_over = Event::RoleChanged {
-        user_id: CAROL,
-        role: Role::Owner,
-        former_owner_id: Some(ALICE),
-    };
+    let handed_over = Event::RoleChanged { user_id: CAROL, role: Role::Owner, former_owner_id: Some(ALICE) };
     given::<Room>(events).when(set(CAROL, Role::Owner)).then([handed_over]);
 }

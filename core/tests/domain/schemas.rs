@@ -16,14 +16,7 @@ fn folder(name: &str) -> PathBuf {
 /// The JSON files of a folder, by name.
 fn documents(name: &str) -> BTreeMap<String, Value> {
     let files = fs::read_dir(folder(name)).unwrap().map(|entry| entry.unwrap().path());
-    files
-        .map(|path| {
-            (
-                file_name(&path),
-                serde_json::from_slice(&fs::read(&path).unwrap()).unwrap(),
-            )
-        })
-        .collect()
+    files.map(|path| (file_name(&path), serde_json::from_slice(&fs::read(&path).unwrap()).unwrap())).collect()
 }
 
 fn file_name(path: &Path) -> String {
@@ -73,11 +66,7 @@ fn every_sample_reads_with_todays_code() {
         let written: Value = serde_json::from_slice(&read.encode()).unwrap();
         let kind = sample["type"].as_str().unwrap();
         assert_eq!(file, file_of(kind), "a sample is named after its type");
-        assert!(
-            file.starts_with(variant(&read.event)),
-            "{file} reads as {}",
-            variant(&read.event)
-        );
+        assert!(file.starts_with(variant(&read.event)), "{file} reads as {}", variant(&read.event));
         if Event::types().any(|current| current == kind) {
             assert_eq!(written, sample, "{file} is written as it was read");
         }
@@ -92,11 +81,7 @@ fn every_type_has_a_schema_and_a_sample() {
         assert!(samples.contains_key(&file_of(kind)), "{kind} has a sample");
     }
     let with_schema: BTreeSet<_> = schemas.into_keys().filter(|file| file != "common.v1.json").collect();
-    assert_eq!(
-        with_schema,
-        samples.into_keys().collect(),
-        "every schema has a sample, old ones too"
-    );
+    assert_eq!(with_schema, samples.into_keys().collect(), "every schema has a sample, old ones too");
 }
 
 #[test]
@@ -105,9 +90,7 @@ fn every_variant_of_an_event_has_a_sample() {
         .into_values()
         .map(|sample| variant(&Envelope::decode(&serde_json::to_vec(&sample).unwrap()).unwrap().event))
         .collect::<BTreeSet<_>>();
-    let listed = Event::types()
-        .map(|kind| &kind["voxlog.".len()..kind.rfind('.').unwrap()])
-        .collect::<BTreeSet<_>>();
+    let listed = Event::types().map(|kind| &kind["voxlog.".len()..kind.rfind('.').unwrap()]).collect::<BTreeSet<_>>();
     assert_eq!(read, listed, "the list of types is the list of variants");
 }
 
@@ -119,14 +102,8 @@ fn every_sample_fits_its_schema() {
         assert_eq!(faults, Vec::<String>::new(), "{file}");
         let data = sample["data"].as_object().unwrap();
         let known = &schemas[&file]["properties"]["data"]["properties"];
-        assert!(
-            data.keys().all(|key| known.get(key).is_some()),
-            "{file} has only fields of its schema"
-        );
-        assert!(
-            known.as_object().unwrap().keys().all(|key| data.contains_key(key)),
-            "{file} shows every field"
-        );
+        assert!(data.keys().all(|key| known.get(key).is_some()), "{file} has only fields of its schema");
+        assert!(known.as_object().unwrap().keys().all(|key| data.contains_key(key)), "{file} shows every field");
     }
 }
 
@@ -147,10 +124,7 @@ fn a_sample_that_does_not_fit_is_noticed() {
     for (file, pointer, value) in spoilt {
         let mut sample = samples[file].clone();
         *sample.pointer_mut(pointer).unwrap() = value;
-        assert!(
-            !check.faults(&schemas[file], &sample).is_empty(),
-            "{file} with another {pointer}"
-        );
+        assert!(!check.faults(&schemas[file], &sample).is_empty(), "{file} with another {pointer}");
     }
 }
 
@@ -162,12 +136,7 @@ struct Check<'a> {
 impl Check<'_> {
     fn faults(&self, schema: &Value, value: &Value) -> Vec<String> {
         let mut faults = Vec::new();
-        for other in schema["allOf"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .chain(self.referred(schema))
-        {
+        for other in schema["allOf"].as_array().into_iter().flatten().chain(self.referred(schema)) {
             faults.extend(self.faults(other, value));
         }
         for (keyword, rule) in schema.as_object().unwrap() {
@@ -180,27 +149,15 @@ impl Check<'_> {
             faults.extend(value.get(key).map(|value| self.faults(rule, value)).unwrap_or_default());
         }
         if schema["additionalProperties"] == false {
-            let unknown = value
-                .as_object()
-                .unwrap()
-                .keys()
-                .filter(|key| schema["properties"].get(key).is_none());
+            let unknown = value.as_object().unwrap().keys().filter(|key| schema["properties"].get(key).is_none());
             faults.extend(unknown.map(|key| format!("{key} is unknown")));
         }
         faults
     }
 
     fn referred(&self, schema: &Value) -> Option<&Value> {
-        let (file, path) = schema
-            .get("$ref")?
-            .as_str()?
-            .split_once('#')
-            .unwrap_or((schema["$ref"].as_str()?, ""));
-        Some(
-            self.schemas[file]
-                .pointer(path)
-                .unwrap_or_else(|| panic!("{file}#{path} is there")),
-        )
+        let (file, path) = schema.get("$ref")?.as_str()?.split_once('#').unwrap_or((schema["$ref"].as_str()?, ""));
+        Some(self.schemas[file].pointer(path).unwrap_or_else(|| panic!("{file}#{path} is there")))
     }
 }
 
@@ -208,16 +165,10 @@ fn holds(keyword: &str, rule: &Value, value: &Value) -> bool {
     let number = |value: &Value| value.as_u64().unwrap();
     let chars = || u64::try_from(value.as_str().unwrap().chars().count()).unwrap();
     match keyword {
-        "type" => rule
-            .as_array()
-            .map_or_else(|| is(rule, value), |types| types.iter().any(|rule| is(rule, value))),
+        "type" => rule.as_array().map_or_else(|| is(rule, value), |types| types.iter().any(|rule| is(rule, value))),
         "const" => rule == value,
         "enum" => rule.as_array().unwrap().contains(value),
-        "required" => rule
-            .as_array()
-            .unwrap()
-            .iter()
-            .all(|key| value.get(key.as_str().unwrap()).is_some()),
+        "required" => rule.as_array().unwrap().iter().all(|key| value.get(key.as_str().unwrap()).is_some()),
         "minimum" => value.is_null() || number(value) >= number(rule),
         "maximum" => number(value) <= number(rule),
         "minLength" => chars() >= number(rule),

@@ -8,13 +8,7 @@ use voxlog_core::{
 };
 
 fn create(name: &str, max_users: u16, settings: Settings) -> Command {
-    Command::Create {
-        name: name.into(),
-        description: " What for. ".into(),
-        code: CODE.into(),
-        max_users,
-        settings,
-    }
+    Command::Create { name: name.into(), description: " What for. ".into(), code: CODE.into(), max_users, settings }
 }
 
 fn joined(user_id: voxlog_core::id::UserId, role: Role) -> Event {
@@ -22,10 +16,7 @@ fn joined(user_id: voxlog_core::id::UserId, role: Role) -> Event {
 }
 
 fn rename(name: &str) -> Command {
-    Command::Update(Changes {
-        name: Some(name.into()),
-        ..Changes::default()
-    })
+    Command::Update(Changes { name: Some(name.into()), ..Changes::default() })
 }
 
 /// Asks for a change of settings, as a client writes it.
@@ -38,10 +29,7 @@ fn patched(settings: serde_json::Value) -> Command {
 
 /// Tells the settings, whole.
 fn now(settings: Settings) -> Event {
-    Event::Updated(Changes {
-        settings: Some(settings),
-        ..Changes::default()
-    })
+    Event::Updated(Changes { settings: Some(settings), ..Changes::default() })
 }
 
 fn archived() -> Vec<Event> {
@@ -52,81 +40,50 @@ fn archived() -> Vec<Event> {
 
 #[test]
 fn who_creates_a_room_owns_it() {
-    let room = given::<Room>([])
-        .by(BOB)
-        .when(create("  Lobby ", 10, Settings::default()))
-        .then([Event::Created {
-            name: "Lobby".into(),
-            description: "What for.".into(),
-            code: CODE.into(),
-            owner_id: BOB,
-            max_users: 10,
-            settings: Settings::default(),
-        }]);
+    let room = given::<Room>([]).by(BOB).when(create("  Lobby ", 10, Settings::default())).then([Event::Created {
+        name: "Lobby".into(),
+        description: "What for.".into(),
+        code: CODE.into(),
+        owner_id: BOB,
+        max_users: 10,
+        settings: Settings::default(),
+    }]);
     assert_eq!(room.role(BOB), Some(Role::Owner));
     assert!(room.is_open());
 }
 
 #[test]
 fn a_room_is_created_once() {
-    given::<Room>(open_room())
-        .when(create("Lobby", 10, Settings::default()))
-        .then_conflict();
-    given::<Room>(archived())
-        .when(create("Lobby", 10, Settings::default()))
-        .then_conflict();
+    given::<Room>(open_room()).when(create("Lobby", 10, Settings::default())).then_conflict();
+    given::<Room>(archived()).when(create("Lobby", 10, Settings::default())).then_conflict();
 }
 
 #[test]
 fn a_room_that_never_was_is_not_found() {
-    let commands = [
-        rename("x"),
-        Command::Archive,
-        Command::Join { code: None },
-        Command::Leave,
-    ];
+    let commands = [rename("x"), Command::Archive, Command::Join { code: None }, Command::Leave];
     for command in commands {
-        given::<Room>([])
-            .when(command)
-            .then_rejected(Rejection::NotFound("room"));
+        given::<Room>([]).when(command).then_rejected(Rejection::NotFound("room"));
     }
 }
 
 #[test]
 fn a_name_is_1_to_80_characters_that_can_be_seen() {
     for name in ["", "   ", "a\nb", "a\0b", &"ü".repeat(81)] {
-        given::<Room>([])
-            .when(create(name, 10, Settings::default()))
-            .then_invalid("name");
+        given::<Room>([]).when(create(name, 10, Settings::default())).then_invalid("name");
         given::<Room>(open_room()).when(rename(name)).then_invalid("name");
     }
     let longest = "ü".repeat(80);
     given::<Room>(open_room())
         .when(rename(&longest))
-        .then([Event::Updated(Changes {
-            name: Some(longest),
-            ..Changes::default()
-        })]);
+        .then([Event::Updated(Changes { name: Some(longest), ..Changes::default() })]);
 }
 
 #[test]
 fn a_description_is_up_to_500_characters() {
-    let describe = |text: &str| {
-        Command::Update(Changes {
-            description: Some(text.into()),
-            ..Changes::default()
-        })
-    };
-    let changed = |text: &str| {
-        Event::Updated(Changes {
-            description: Some(text.into()),
-            ..Changes::default()
-        })
-    };
+    let describe = |text: &str| Command::Update(Changes { description: Some(text.into()), ..Changes::default() });
+    let changed = |text: &str| Event::Updated(Changes { description: Some(text.into()), ..Changes::default() });
     for text in ["a\0b", "a\u{1b}[31m", &"ü".repeat(501)] {
-        given::<Room>(open_room())
-            .when(describe(text))
-            .then_invalid("description");
+        given::<Room>(open_room()).when(describe(text)).then_invalid("description");
     }
     for text in ["two\nlines", &"ü".repeat(500)] {
         given::<Room>(open_room()).when(describe(text)).then([changed(text)]);
@@ -136,9 +93,7 @@ fn a_description_is_up_to_500_characters() {
 #[test]
 fn a_room_has_2_to_500_seats() {
     for seats in [0, 1, 501, u16::MAX] {
-        given::<Room>([])
-            .when(create("Lobby", seats, Settings::default()))
-            .then_invalid("maxUsers");
+        given::<Room>([]).when(create("Lobby", seats, Settings::default())).then_invalid("maxUsers");
     }
 }
 
@@ -160,27 +115,13 @@ fn a_code_is_stored_as_it_is_compared() {
 #[test]
 fn what_this_version_does_not_carry_out_cannot_be_switched_on() {
     let unsupported = [
-        Settings {
-            allow_guests: true,
-            ..Settings::default()
-        },
-        Settings {
-            require_approval: true,
-            ..Settings::default()
-        },
-        Settings {
-            slow_mode_s: 1,
-            ..Settings::default()
-        },
-        Settings {
-            retention_days: Some(30),
-            ..Settings::default()
-        },
+        Settings { allow_guests: true, ..Settings::default() },
+        Settings { require_approval: true, ..Settings::default() },
+        Settings { slow_mode_s: 1, ..Settings::default() },
+        Settings { retention_days: Some(30), ..Settings::default() },
     ];
     for settings in unsupported {
-        given::<Room>([])
-            .when(create("Lobby", 10, settings))
-            .then_unsupported();
+        given::<Room>([]).when(create("Lobby", 10, settings)).then_unsupported();
     }
     let patches = [
         json!({ "allowGuests": true }),
@@ -195,11 +136,7 @@ fn what_this_version_does_not_carry_out_cannot_be_switched_on() {
 
 #[test]
 fn a_room_may_be_public_and_keep_no_messages() {
-    let settings = Settings {
-        is_public: true,
-        record_messages: false,
-        ..Settings::default()
-    };
+    let settings = Settings { is_public: true, record_messages: false, ..Settings::default() };
     let room = given::<Room>(open_room())
         .when(patched(json!({ "isPublic": true, "recordMessages": false })))
         .then([now(settings)]);
@@ -209,26 +146,12 @@ fn a_room_may_be_public_and_keep_no_messages() {
 #[test]
 fn a_setting_that_is_not_named_stays_and_the_event_tells_all_of_them() {
     // Of a later version's making: here it can only be lifted.
-    let before = Settings {
-        record_messages: false,
-        retention_days: Some(30),
-        ..Settings::default()
-    };
+    let before = Settings { record_messages: false, retention_days: Some(30), ..Settings::default() };
     let events = || open_room().into_iter().chain([now(before.clone())]);
-    let never = Settings {
-        retention_days: None,
-        ..before.clone()
-    };
-    given::<Room>(events())
-        .when(patched(json!({ "retentionDays": null })))
-        .then([now(never.clone())]);
-    let public = Settings {
-        is_public: true,
-        ..never.clone()
-    };
-    given::<Room>(events().chain([now(never)]))
-        .when(patched(json!({ "isPublic": true })))
-        .then([now(public)]);
+    let never = Settings { retention_days: None, ..before.clone() };
+    given::<Room>(events()).when(patched(json!({ "retentionDays": null }))).then([now(never.clone())]);
+    let public = Settings { is_public: true, ..never.clone() };
+    given::<Room>(events().chain([now(never)])).when(patched(json!({ "isPublic": true }))).then([now(public)]);
     for same in [json!({}), json!({ "isPublic": null }), json!({ "retentionDays": 30, "recordMessages": false })] {
         given::<Room>(events()).when(patched(same)).then_nothing();
     }
@@ -245,35 +168,17 @@ fn a_setting_that_nobody_knows_is_no_patch() {
 fn admins_change_a_room_and_members_do_not() {
     let mut events = open_room();
     events.extend([joined(BOB, Role::Admin), joined(CAROL, Role::Member)]);
-    let renamed = Event::Updated(Changes {
-        name: Some("Hall".into()),
-        ..Changes::default()
-    });
-    given::<Room>(events.clone())
-        .by(BOB)
-        .when(rename("Hall"))
-        .then([renamed]);
+    let renamed = Event::Updated(Changes { name: Some("Hall".into()), ..Changes::default() });
+    given::<Room>(events.clone()).by(BOB).when(rename("Hall")).then([renamed]);
     given::<Room>(events).by(CAROL).when(rename("Hall")).then_forbidden();
-    given::<Room>(open_room())
-        .by(CAROL)
-        .when(rename("Hall"))
-        .then_rejected(Rejection::NotAMember);
+    given::<Room>(open_room()).by(CAROL).when(rename("Hall")).then_rejected(Rejection::NotAMember);
 }
 
 #[test]
 fn only_what_changes_is_told() {
-    let changes = Changes {
-        name: Some("Lobby ".into()),
-        max_users: Some(7),
-        ..Changes::default()
-    };
-    let news = Changes {
-        max_users: Some(7),
-        ..Changes::default()
-    };
-    given::<Room>(open_room())
-        .when(Command::Update(changes))
-        .then([Event::Updated(news)]);
+    let changes = Changes { name: Some("Lobby ".into()), max_users: Some(7), ..Changes::default() };
+    let news = Changes { max_users: Some(7), ..Changes::default() };
+    given::<Room>(open_room()).when(Command::Update(changes)).then([Event::Updated(news)]);
     given::<Room>(open_room()).when(rename("Lobby")).then_nothing();
 }
 
@@ -281,14 +186,8 @@ fn only_what_changes_is_told() {
 fn nobody_loses_a_seat_because_there_are_fewer() {
     let mut events = open_room();
     events.extend([joined(BOB, Role::Member), joined(CAROL, Role::Member)]);
-    let two_seats = Command::Update(Changes {
-        max_users: Some(2),
-        ..Changes::default()
-    });
-    let has_two = Event::Updated(Changes {
-        max_users: Some(2),
-        ..Changes::default()
-    });
+    let two_seats = Command::Update(Changes { max_users: Some(2), ..Changes::default() });
+    let has_two = Event::Updated(Changes { max_users: Some(2), ..Changes::default() });
     given::<Room>(events).when(two_seats.clone()).then_conflict();
     given::<Room>(open_room()).when(two_seats).then([has_two]);
 }
@@ -297,10 +196,7 @@ fn nobody_loses_a_seat_because_there_are_fewer() {
 fn only_the_owner_archives() {
     let mut events = open_room();
     events.push(joined(BOB, Role::Admin));
-    given::<Room>(events.clone())
-        .by(BOB)
-        .when(Command::Archive)
-        .then_forbidden();
+    given::<Room>(events.clone()).by(BOB).when(Command::Archive).then_forbidden();
     let room = given::<Room>(events).when(Command::Archive).then([Event::Archived {}]);
     assert!(!room.is_open());
     assert!(room.may_read(BOB), "an archived room stays readable for its members");
@@ -308,26 +204,10 @@ fn only_the_owner_archives() {
 
 #[test]
 fn in_an_archived_room_nothing_happens_but_leaving() {
-    for command in [
-        rename("x"),
-        Command::Archive,
-        Command::Join { code: None },
-        Command::Unban { user: CAROL },
-    ] {
-        given::<Room>(archived())
-            .when(command.clone())
-            .then_rejected(Rejection::RoomArchived);
+    for command in [rename("x"), Command::Archive, Command::Join { code: None }, Command::Unban { user: CAROL }] {
+        given::<Room>(archived()).when(command.clone()).then_rejected(Rejection::RoomArchived);
     }
-    given::<Room>(archived())
-        .by(CAROL)
-        .when(rename("x"))
-        .then_rejected(Rejection::NotAMember);
-    given::<Room>(archived())
-        .by(BOB)
-        .when(Command::Leave)
-        .then([Event::Left { user_id: BOB }]);
-    given::<Room>(archived())
-        .by(ALICE)
-        .when(Command::Leave)
-        .then([Event::Left { user_id: ALICE }]);
+    given::<Room>(archived()).by(CAROL).when(rename("x")).then_rejected(Rejection::NotAMember);
+    given::<Room>(archived()).by(BOB).when(Command::Leave).then([Event::Left { user_id: BOB }]);
+    given::<Room>(archived()).by(ALICE).when(Command::Leave).then([Event::Left { user_id: ALICE }]);
 }

@@ -10,19 +10,9 @@ use voxlog_core::{
 fn members_are_shown_each_other_by_id_and_no_sanctions() {
     let mut events = open_room();
     events.extend([
-        Event::Joined {
-            user_id: CAROL,
-            role: Role::Admin,
-        },
-        Event::Joined {
-            user_id: BOB,
-            role: Role::Member,
-        },
-        Event::Muted {
-            user_id: BOB,
-            until: None,
-            reason: None,
-        },
+        Event::Joined { user_id: CAROL, role: Role::Admin },
+        Event::Joined { user_id: BOB, role: Role::Member },
+        Event::Muted { user_id: BOB, until: None, reason: None },
     ]);
     let room: Room = fold(&events);
     let shown = serde_json::to_value(room.view().unwrap()).unwrap();
@@ -44,11 +34,7 @@ fn members_are_shown_each_other_by_id_and_no_sanctions() {
     });
     assert_eq!(shown, expected);
     let packed = rmp_serde::to_vec_named(&room.view().unwrap()).unwrap();
-    assert_eq!(
-        rmp_serde::from_slice::<serde_json::Value>(&packed).unwrap(),
-        expected,
-        "in both encodings"
-    );
+    assert_eq!(rmp_serde::from_slice::<serde_json::Value>(&packed).unwrap(), expected, "in both encodings");
 }
 
 #[test]

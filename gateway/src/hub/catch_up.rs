@@ -14,7 +14,7 @@ use voxlog_core::{
     room::{Room, View},
 };
 
-use super::{Entry, Hub, Opening, Outbox, Step};
+use super::{Entry, Hub, Opening, Outbox, Step, execute::closed};
 use crate::error::Failure;
 
 /// Events in a page: what a slow socket holds in memory at once, beside its queue.
@@ -34,16 +34,15 @@ impl Hub {
             None => false,
         };
         let mut rooms = self.lane(room).lock();
-        let open = rooms.open(room).ok_or_else(gone)?;
-        let state = readable(&open.state, user)?;
+        let open = rooms.open(room).ok_or_else(closed)?;
+        let state = readable(open.state(), user)?;
         let heads = open.heads;
         let (from, reason) = match cursor {
             None => (heads, None),
             Some(_) if ahead => (heads, Some("cursor_ahead")),
             Some(cursor) => {
                 let from = starting_at(cursor, heads);
-                let forgotten = !state.interior.settings.record_messages && !open.ring.covers(&from);
-                if forgotten { (heads, Some("not_recorded")) } else { (from, None) }
+                if open.remembers(&from) { (from, None) } else { (heads, Some("not_recorded")) }
             }
         };
         let recovered = cursor.is_some() && reason.is_none();
@@ -62,8 +61,8 @@ impl Hub {
         self.open(room).await?;
         let heads = {
             let mut rooms = self.lane(room).lock();
-            let open = rooms.open(room).ok_or_else(gone)?;
-            check_may_read(&open.state, user)?;
+            let open = rooms.open(room).ok_or_else(closed)?;
+            check_may_read(open.state(), user)?;
             if Class::ALL.into_iter().all(|class| cursor.of(class) >= open.heads.of(class)) {
                 open.attach(user, outbox);
                 return Ok(Step::Live);
@@ -98,8 +97,8 @@ impl Hub {
         self.open(room).await?;
         let head = {
             let mut rooms = self.lane(room).lock();
-            let open = rooms.open(room).ok_or_else(gone)?;
-            check_may_read(&open.state, user)?;
+            let open = rooms.open(room).ok_or_else(closed)?;
+            check_may_read(open.state(), user)?;
             open.heads.of(class)
         };
         let chain = Chain::Room(room, class);
@@ -131,7 +130,7 @@ impl Hub {
 
     /// The next events of all classes after `cursor` and up to `heads`, where the reader's right was checked.
     async fn page_from_log(&self, room: RoomId, cursor: &Heads, heads: &Heads) -> Result<Step, Failure> {
-        let _turn = self.catch_ups.acquire().await.map_err(|_closed| gone())?;
+        let _turn = self.catch_ups.acquire().await.map_err(|_closed| closed())?;
         let (mut page, mut complete_to) = (Vec::new(), None::<Seq>);
         for class in Class::ALL {
             let (after, head) = (cursor.of(class), heads.of(class));
@@ -170,10 +169,6 @@ fn later(mut cursor: Heads, heads: &Heads) -> Heads {
     cursor
 }
 
-fn gone() -> Failure {
-    Failure::unavailable("the room was closed meanwhile, try again")
-}
-
 /// The room as its members see it, if the user is one.
 fn readable(state: &Room, user: UserId) -> Result<View, Failure> {
     check_may_read(state, user)?;
@@ -202,5 +197,7 @@ fn starting_at(cursor: Cursor, heads: Heads) -> Heads {
 fn entries(room: RoomId, class: Class, after: Seq, records: Vec<Stored>, head: Seq) -> Vec<Arc<Entry>> {
     let mut prev = after;
     let within = records.into_iter().take_while(|stored| stored.seq <= head);
-    within.map(|stored| Entry::new(room, class, stored.seq, std::mem::replace(&mut prev, stored.seq), stored.payload)).collect()
+    within
+        .map(|stored| Entry::new(room, class, stored.seq, std::mem::replace(&mut prev, stored.seq), stored.payload))
+        .collect()
 }

@@ -138,7 +138,7 @@ impl Hub {
         let mut rooms = self.lane(undertaking.room).lock();
         let open = rooms.open(undertaking.room).ok_or_else(closed)?;
         let head = open.heads.ctl;
-        Ok(match open.state.decide((), undertaking.asked, command)?.pop() {
+        Ok(match open.state().decide((), undertaking.asked, command)?.pop() {
             None => Decision::Already { seq: head, time: undertaking.asked.at, duplicate: false },
             Some(event) => Decision::Append(Proposal {
                 event: event.into(),
@@ -174,7 +174,9 @@ impl Hub {
     async fn answer(&self, undertaking: &Undertaking, appended: Appended) -> Result<Done, Failure> {
         let Appended { seq, duplicate } = appended;
         let time = match &undertaking.ask {
-            Ask::Message(_, message::Command::Post(draft)) if duplicate => self.same_as(undertaking, draft, seq).await?,
+            Ask::Message(_, message::Command::Post(draft)) if duplicate => {
+                self.same_as(undertaking, draft, seq).await?
+            }
             _ => undertaking.asked.at,
         };
         Ok(self.done(undertaking.room, seq, time, duplicate))

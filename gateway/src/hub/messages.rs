@@ -79,9 +79,9 @@ impl Hub {
         // What was looked up is as of `fence`. When the fence has moved since, the append is refused for it and all is
         // looked up again.
         let open = rooms.open(undertaking.room).ok_or_else(closed)?;
-        let (scene, head) = (Scene { room: &open.state, cited }, open.heads.msg);
+        let (scene, head) = (Scene { room: open.state(), cited }, open.heads.msg);
         let message = target.as_ref().map_or(Message::Unwritten, |known| known.message);
-        let recorded = target.as_ref().map_or(open.state.message_ttl().is_none(), |known| known.recorded);
+        let recorded = target.as_ref().map_or(open.state().message_ttl().is_none(), |known| known.recorded);
         Ok(match message.decide(scene, undertaking.asked, command)?.pop() {
             None => Decision::Already { seq: head, time: undertaking.asked.at, duplicate: false },
             Some(event) => Decision::Append(Proposal {
@@ -106,18 +106,16 @@ impl Hub {
             thread_root: draft.thread_root,
         };
         match self.event_at(undertaking, seq).await? {
-            Some(Envelope { event: Event::Message(original), time, .. }) if original == posted => {
-                Ok(time)
-            }
+            Some(Envelope { event: Event::Message(original), time, .. }) if original == posted => Ok(time),
             // Out of the log already, with nothing left to compare: what the log knows by its id is taken at its word.
-            None if self.forgets(undertaking.room) => Ok(undertaking.asked.at),
+            None if self.has_left(undertaking.room, seq).await? => Ok(undertaking.asked.at),
             _ => Err(Failure::new(Code::Conflict, "another message has this messageId")),
         }
     }
 
-    /// Whether messages of a room leave the log by themselves.
-    fn forgets(&self, room: RoomId) -> bool {
-        self.lane(room).lock().open(room).is_some_and(|open| open.state.message_ttl().is_some())
+    /// Whether the record at `seq` has outlived its time to live. Otherwise it is there, and of another room.
+    async fn has_left(&self, room: RoomId, seq: Seq) -> Result<bool, Failure> {
+        Ok(self.log.nothing_left(self.lane(room).partition, Seq(seq.0 - 1), seq).await?)
     }
 
     async fn event_at(&self, undertaking: &Undertaking, seq: Seq) -> Result<Option<Envelope>, Failure> {

@@ -7,18 +7,16 @@ use std::{sync::Arc, time::Instant};
 
 use tokio::sync::watch;
 use voxlog_core::{
-    decider::Decider,
     envelope::Header,
     event::Event,
     id::RoomId,
     position::{Chain, Class, Heads, Seq},
-    room::Room,
 };
 
 use super::{
     Hub,
     lane::{Lane, Slot},
-    open_room::OpenRoom,
+    open_room::{Folded, OpenRoom},
 };
 use crate::error::Failure;
 
@@ -65,37 +63,37 @@ impl Hub {
             (rooms.applied, rooms.fence)
         };
         let mut heads = self.log.heads(room, known).await?;
-        let (state, last) = self.fold(room, known).await?;
+        let (folded, last) = self.fold(room, known).await?;
         // The state is the chain up to `last`, even where another replica has told of a later head: what is beyond is
         // beyond `known` too, so the follower brings it, and it must not be taken for applied.
         heads.ctl = last;
         lane.reach(heads.last().max(fence)).await?;
-        self.install(lane, room, state, heads)
+        self.install(lane, room, folded, heads)
     }
 
     /// The room's state after its whole control chain, and the chain's last seq.
-    async fn fold(&self, room: RoomId, known: Seq) -> Result<(Room, Seq), Failure> {
+    async fn fold(&self, room: RoomId, known: Seq) -> Result<(Folded, Seq), Failure> {
         let chain = Chain::Room(room, Class::Ctl);
-        let (mut state, mut last) = (Room::default(), Seq::ZERO);
+        let (mut folded, mut last) = (Folded::default(), Seq::ZERO);
         loop {
             let page = self.log.read(chain, last, CHAIN_PAGE, known).await?;
             for stored in &page {
                 match Header::read(&stored.payload).and_then(|header| header.event()) {
-                    Ok(Event::Room(event)) => state.evolve(&event),
+                    Ok(Event::Room(event)) => folded.evolve(stored.seq, &event),
                     Ok(_) => tracing::warn!(stream.seq = %stored.seq, "an event stands on a chain that is not its own"),
                     Err(error) => return Err(Failure::internal(&error)),
                 }
                 last = stored.seq;
             }
             if page.len() < CHAIN_PAGE {
-                return Ok((state, last));
+                return Ok((folded, last));
             }
         }
     }
 
-    fn install(&self, lane: &Lane, room: RoomId, state: Room, heads: Heads) -> Result<(), Failure> {
+    fn install(&self, lane: &Lane, room: RoomId, folded: Folded, heads: Heads) -> Result<(), Failure> {
         let mut rooms = lane.lock();
-        let mut open = Box::new(OpenRoom::new(room, state, heads, self.config.ring_events));
+        let mut open = Box::new(OpenRoom::new(room, folded, heads, self.config.ring_events));
         if let Some(Slot::Opening { arrived, .. }) = rooms.slots.get_mut(&room) {
             for (class, stored) in arrived.drain(..) {
                 open.apply(class, stored).map_err(|error| Failure::internal(&error))?;

@@ -1,7 +1,7 @@
 //! A room in memory: its state, the ends of its chains, its latest events and who listens.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, VecDeque},
     sync::Arc,
     time::Instant,
 };
@@ -14,7 +14,7 @@ use voxlog_core::{
     log::Stored,
     message::{self, Message},
     position::{Class, Heads, Seq},
-    room::Room,
+    room::{self, Room},
 };
 
 use super::{
@@ -27,12 +27,14 @@ use super::{
 #[derive(Debug)]
 pub(super) struct OpenRoom {
     pub(super) id: RoomId,
-    pub(super) state: Room,
+    pub(super) folded: Folded,
     pub(super) heads: Heads,
     pub(super) ring: Ring,
     pub(super) last_used: Instant,
     /// What decisions need to know of the messages that were posted within the ring.
     messages: HashMap<MessageId, Recent>,
+    /// The same, in the order in which they leave the ring.
+    posted: VecDeque<(Seq, MessageId)>,
     subscribers: Vec<Subscriber>,
 }
 
@@ -45,6 +47,24 @@ pub(super) struct Recent {
     pub(super) recorded: bool,
 }
 
+/// What a room's control chain comes to.
+#[derive(Debug, Default)]
+pub(super) struct Folded {
+    pub(super) state: Room,
+    /// Until where messages were not recorded, 0 when they always were: what stands before may have left the log.
+    pub(super) forgets_before: Seq,
+}
+
+impl Folded {
+    /// Takes in the chain's next event.
+    pub(super) fn evolve(&mut self, seq: Seq, event: &room::Event) {
+        if self.state.message_ttl().is_some() {
+            self.forgets_before = seq;
+        }
+        self.state.evolve(event);
+    }
+}
+
 #[derive(Debug)]
 struct Subscriber {
     user: UserId,
@@ -52,17 +72,29 @@ struct Subscriber {
 }
 
 impl OpenRoom {
-    /// A room whose control chain has been folded into `state`, at the position where its chains end at `heads`.
-    pub(super) fn new(id: RoomId, state: Room, heads: Heads, ring_events: usize) -> Self {
+    /// A room whose control chain has been folded, at the position where its chains end at `heads`.
+    pub(super) fn new(id: RoomId, folded: Folded, heads: Heads, ring_events: usize) -> Self {
         Self {
             id,
-            state,
+            folded,
             heads,
             ring: Ring::after(heads, ring_events),
             last_used: Instant::now(),
             messages: HashMap::new(),
+            posted: VecDeque::new(),
             subscribers: Vec::new(),
         }
+    }
+
+    /// The room itself.
+    pub(super) fn state(&self) -> &Room {
+        &self.folded.state
+    }
+
+    /// Whether all that a reader at `cursor` has not seen is still there.
+    pub(super) fn remembers(&self, cursor: &Heads) -> bool {
+        let kept = self.state().message_ttl().is_none() && cursor.msg >= self.folded.forgets_before;
+        kept || self.ring.covers(cursor)
     }
 
     /// Takes in the next event of one of its chains and hands it to everyone attached. One that it has already is
@@ -73,7 +105,7 @@ impl OpenRoom {
             return Ok(());
         }
         match Header::read(&stored.payload).and_then(|header| header.event()) {
-            Ok(Event::Room(event)) if class == Class::Ctl => self.state.evolve(&event),
+            Ok(Event::Room(event)) if class == Class::Ctl => self.folded.evolve(stored.seq, &event),
             Ok(Event::Message(event)) => self.remember(stored.seq, &event),
             Err(error) if class == Class::Ctl => return Err(error),
             Ok(_) | Err(_) => tracing::warn!(room.id = %self.id, stream.seq = %stored.seq, "an event has no effect"),
@@ -125,15 +157,18 @@ impl OpenRoom {
             subscriber.outbox.push(Item::Event(Arc::clone(&entry)));
         }
         if let Some(gone) = self.ring.push(entry) {
-            self.messages.retain(|_, recent| recent.seq != gone.seq || gone.class != Class::Msg);
+            while let Some((_, id)) = self.posted.pop_front_if(|(seq, _)| *seq <= gone.seq) {
+                self.messages.remove(&id);
+            }
         }
     }
 
     fn remember(&mut self, seq: Seq, event: &message::Event) {
         let id = event.message_id();
         if let message::Event::Posted { .. } = event {
-            let recorded = self.state.message_ttl().is_none();
+            let recorded = self.state().message_ttl().is_none();
             self.messages.insert(id, Recent { seq, message: Message::Unwritten, recorded });
+            self.posted.push_back((seq, id));
         }
         if let Some(recent) = self.messages.get_mut(&id) {
             recent.message.evolve(event);
@@ -142,7 +177,7 @@ impl OpenRoom {
 
     /// The event that ends a membership is the last that its former member gets.
     fn let_go_of_strangers(&mut self) {
-        let (state, id) = (&self.state, self.id);
+        let (state, id) = (&self.folded.state, self.id);
         self.subscribers.retain(|subscriber| {
             let stays = state.may_read(subscriber.user);
             if !stays {

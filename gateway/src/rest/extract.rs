@@ -12,7 +12,7 @@ use axum::{
     http::{HeaderMap, StatusCode, header, request::Parts},
 };
 use serde::de::DeserializeOwned;
-use voxlog_core::position::{Position, Seq};
+use voxlog_core::position::Position;
 use voxlog_projections::checkpoint::Lagging;
 
 use super::{MAX_BODY_BYTES, Problem};
@@ -28,9 +28,6 @@ const MIN_POSITION: &str = "x-voxlog-min-position";
 /// How long a read waits for that.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// Positions beyond this can't be: seqs stay below 2^53.
-const LAST_SEQ: Seq = Seq((1 << 53) - 1);
-
 /// The longest text of the client's that an answer repeats, in characters.
 const MAX_ECHO: usize = 200;
 
@@ -45,7 +42,7 @@ impl FromRequestParts<Arc<Gateway>> for Caller {
 }
 
 /// The token of an `Authorization: Bearer` header (RFC 6750, section 2.1). The scheme's case does not matter.
-pub(super) fn bearer(headers: &HeaderMap) -> Option<&str> {
+pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
     let (scheme, token) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
@@ -60,7 +57,7 @@ impl FromRequestParts<Arc<Gateway>> for Fresh {
     async fn from_request_parts(parts: &mut Parts, gateway: &Arc<Gateway>) -> Result<Self, Problem> {
         let Some(header) = parts.headers.get(MIN_POSITION) else { return Ok(Self) };
         let position = header.to_str().ok().and_then(|text| text.parse::<Position>().ok());
-        let position = position.filter(|position| position.seq <= LAST_SEQ).ok_or_else(|| {
+        let position = position.ok_or_else(|| {
             Failure::invalid("X-Voxlog-Min-Position", "must be the position of a write, as in 3:1042")
         })?;
         match gateway.read.wait_for(position, PATIENCE).await {

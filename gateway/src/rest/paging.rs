@@ -10,9 +10,6 @@ use crate::error::Failure;
 const ROWS: u32 = 50;
 const MAX_ROWS: u32 = 100;
 
-/// No seq is larger, whatever a cursor says: they stay below 2^53.
-const LAST_SEQ: u64 = (1 << 53) - 1;
-
 /// The rows that a client wants.
 pub(super) fn limit(asked: Option<u32>) -> Result<usize, Failure> {
     match asked.unwrap_or(ROWS) {
@@ -29,7 +26,7 @@ pub(super) fn cursor<T: FromStr>(field: &'static str, text: Option<&str>) -> Res
 
 /// A cursor of a list that is in the order of the log.
 pub(super) fn seq(field: &'static str, text: Option<&str>) -> Result<Option<Seq>, Failure> {
-    Ok(cursor::<u64>(field, text)?.map(|seq| Seq(seq.min(LAST_SEQ))))
+    Ok(cursor(field, text)?.map(|seq| Seq(seq).min(Seq::MAX)))
 }
 
 /// The rows before a page that is asked for by its number, from 1.

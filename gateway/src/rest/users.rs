@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use axum::{Json, Router, extract::State, routing::get};
-use serde::Deserialize;
 use voxlog_core::id::UserId;
 use voxlog_projections::{Page, rooms, rooms::RoomOf, users, users::User};
 
 use super::{
     Problem,
     extract::{At, Fresh, Params},
+    members::Listing,
     paging,
 };
 use crate::{
@@ -20,13 +20,6 @@ use crate::{
 
 pub(super) fn routes() -> Router<Arc<Gateway>> {
     Router::new().route("/users/me", get(me)).route("/users/me/rooms", get(my_rooms)).route("/users/{id}", get(user))
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Listing {
-    after: Option<String>,
-    limit: Option<u32>,
 }
 
 async fn me(State(gateway): State<Arc<Gateway>>, caller: Caller) -> Result<Json<Account>, Problem> {

@@ -51,6 +51,11 @@ impl Lines {
         self.waiting
     }
 
+    /// How much is under way.
+    pub(super) fn under_way(&self) -> usize {
+        self.in_use.len()
+    }
+
     /// Nothing is under way.
     pub(super) fn are_idle(&self) -> bool {
         self.in_use.is_empty()

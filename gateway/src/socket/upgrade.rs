@@ -6,13 +6,13 @@ use axum::{
     extract::{State, WebSocketUpgrade},
     http::{
         HeaderMap, HeaderValue, StatusCode,
-        header::{AUTHORIZATION, HOST, ORIGIN},
+        header::{HOST, ORIGIN},
     },
     response::{IntoResponse, Response},
 };
 
 use super::{serve, wire::Wire};
-use crate::{Gateway, protocol::Encoding};
+use crate::{Gateway, protocol::Encoding, rest::bearer};
 
 /// What a connection reads at once. The library's default, 128 KiB, would be most of what an idle socket costs.
 const READ_BUFFER: usize = 4 * 1024;
@@ -35,7 +35,7 @@ pub(super) async fn upgrade(
     if gateway.shutdown.is_cancelled() {
         return (StatusCode::SERVICE_UNAVAILABLE, "this node is going").into_response();
     }
-    let offered = bearer(&headers);
+    let offered = bearer(&headers).map(str::to_owned);
     let frame_bytes = gateway.config.limits.frame_bytes;
     upgrade
         .protocols([encoding.subprotocol()])
@@ -74,11 +74,6 @@ fn choose<'a>(asked: impl Iterator<Item = &'a HeaderValue>) -> Option<Encoding> 
     Encoding::ALL.into_iter().find(|encoding| asked.iter().any(|asked| *asked == encoding.subprotocol()))
 }
 
-fn bearer(headers: &HeaderMap) -> Option<String> {
-    let (scheme, token) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim().to_owned())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -109,12 +104,5 @@ mod tests {
         assert_eq!(chosen(&["voxlog.v1.json"]), Some(Encoding::Json));
         assert_eq!(chosen(&["voxlog.v1.msgpack", "x"]), Some(Encoding::Msgpack));
         assert_eq!(chosen(&["x"]), None);
-    }
-
-    #[test]
-    fn only_a_bearer_token_is_offered() {
-        assert_eq!(bearer(&headers(&[("authorization", "Bearer abc")])), Some("abc".to_owned()));
-        assert_eq!(bearer(&headers(&[("authorization", "Basic abc")])), None);
-        assert_eq!(bearer(&headers(&[])), None);
     }
 }

@@ -21,10 +21,7 @@ async fn main() -> anyhow::Result<()> {
 
 async fn hold(dir: &Path) -> anyhow::Result<()> {
     let _nats = NatsServer::start(NatsOptions::new(dir.join("nats"))).await?;
-    let options = PostgresOptions {
-        fast: true,
-        ..PostgresOptions::new(dir.join("postgres"))
-    };
+    let options = PostgresOptions { fast: true, ..PostgresOptions::new(dir.join("postgres")) };
     let _postgres = Postgres::start(options).await?;
     println!("ready");
     std::future::pending().await

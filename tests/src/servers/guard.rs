@@ -29,20 +29,14 @@ pub struct Runner {
 impl Runner {
     /// The process of that id, as it is now.
     pub fn of(pid: u32) -> Self {
-        Self {
-            pid,
-            started: started(pid),
-        }
+        Self { pid, started: started(pid) }
     }
 
     /// The runner that a run's guard watches; `None` before it has one.
     pub fn watched_in(dir: &Path) -> Option<Self> {
         let text = fs::read_to_string(dir.join("runner")).ok()?;
         let (pid, started) = text.split_once('\n')?;
-        Some(Self {
-            pid: pid.parse().ok()?,
-            started: started.to_owned(),
-        })
+        Some(Self { pid: pid.parse().ok()?, started: started.to_owned() })
     }
 
     /// Writes down whom the guard is to watch.
@@ -60,11 +54,7 @@ impl Runner {
 
 /// The lock that each member of a run shares while it lives.
 pub(super) fn members_lock(dir: &Path) -> File {
-    File::options()
-        .create(true)
-        .append(true)
-        .open(dir.join("members.lock"))
-        .expect("the run's directory is writable")
+    File::options().create(true).append(true).open(dir.join("members.lock")).expect("the run's directory is writable")
 }
 
 /// Waits for the end of the run in `dir`, then removes it with its servers; and first those runs whose guards died.
@@ -87,15 +77,10 @@ fn is_over(dir: &Path) -> bool {
 fn dead_runs(own: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(env::temp_dir()).into_iter().flatten().flatten();
     let runs = entries.filter(|entry| entry.file_name().to_string_lossy().starts_with("voxlog-tests-"));
-    let ours = runs.filter(|entry| {
-        entry
-            .metadata()
-            .is_ok_and(|folder| folder.is_dir() && folder.uid() == geteuid().as_raw())
-    });
+    let ours =
+        runs.filter(|entry| entry.metadata().is_ok_and(|folder| folder.is_dir() && folder.uid() == geteuid().as_raw()));
     let others = ours.map(|entry| entry.path()).filter(|dir| dir != own);
-    others
-        .filter(|dir| Runner::watched_in(dir).is_some() && is_over(dir))
-        .collect()
+    others.filter(|dir| Runner::watched_in(dir).is_some() && is_over(dir)).collect()
 }
 
 async fn remove(dir: &Path) -> Result<(), EmbeddedError> {
@@ -113,16 +98,8 @@ fn servers_below(dir: &Path, depth: usize) -> Vec<PathBuf> {
         found.push(dir.to_owned());
     }
     if depth > 0 {
-        let folders = fs::read_dir(dir)
-            .into_iter()
-            .flatten()
-            .flatten()
-            .map(|entry| entry.path());
-        found.extend(
-            folders
-                .filter(|path| path.is_dir())
-                .flat_map(|folder| servers_below(&folder, depth - 1)),
-        );
+        let folders = fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path());
+        found.extend(folders.filter(|path| path.is_dir()).flat_map(|folder| servers_below(&folder, depth - 1)));
     }
     found
 }
@@ -131,10 +108,7 @@ fn servers_below(dir: &Path, depth: usize) -> Vec<PathBuf> {
 /// Empty where there is no `/proc`, and for a process that only waits to be reaped.
 fn started(pid: u32) -> String {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    let fields: Vec<_> = stat
-        .rsplit_once(')')
-        .map(|(_, rest)| rest.split_whitespace().collect())
-        .unwrap_or_default();
+    let fields: Vec<_> = stat.rsplit_once(')').map(|(_, rest)| rest.split_whitespace().collect()).unwrap_or_default();
     match fields.as_slice() {
         ["Z", ..] => String::new(),
         fields => fields.get(19).map(ToString::to_string).unwrap_or_default(),

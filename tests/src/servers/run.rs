@@ -34,10 +34,7 @@ impl Run {
         // nextest is the parent of each of its tests and outlives them all. Without it the run is this process.
         let (key, pid) = match env::var("NEXTEST_RUN_ID") {
             Ok(id) => (id, std::os::unix::process::parent_id()),
-            Err(_) => (
-                format!("{}-{:016x}", process::id(), rand::random::<u64>()),
-                process::id(),
-            ),
+            Err(_) => (format!("{}-{:016x}", process::id(), rand::random::<u64>()), process::id()),
         };
         let dir = env::temp_dir().join(format!("voxlog-tests-{key}"));
         fs::create_dir_all(&dir).expect("the directory for temporary files is writable");

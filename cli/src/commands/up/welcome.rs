@@ -13,7 +13,9 @@ pub(super) fn text(
     data_dir: &Path,
 ) -> anyhow::Result<String> {
     let places = places(address);
-    let Some(Stage { room, namespace, listener, speaker }) = &shown.stage else { return Ok(format!("{places}\n{}", alone(address))) };
+    let Some(Stage { room, namespace, listener, speaker }) = &shown.stage else {
+        return Ok(format!("{places}\n{}", alone(address)));
+    };
     let people = shown.people.join(", ");
     let password = &shown.password;
     // An address of the environment's own may hold a password, which does not belong on a screen.

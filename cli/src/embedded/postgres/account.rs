@@ -22,16 +22,8 @@ impl Account {
         if !geteuid().is_root() {
             return Ok(None);
         }
-        let user = ["postgres", "nobody"]
-            .into_iter()
-            .find_map(|name| User::from_name(name).ok().flatten());
-        user.map(|user| {
-            Some(Self {
-                uid: user.uid.as_raw(),
-                gid: user.gid.as_raw(),
-            })
-        })
-        .ok_or(EmbeddedError::NoAccount)
+        let user = ["postgres", "nobody"].into_iter().find_map(|name| User::from_name(name).ok().flatten());
+        user.map(|user| Some(Self { uid: user.uid.as_raw(), gid: user.gid.as_raw() })).ok_or(EmbeddedError::NoAccount)
     }
 
     /// Runs the command as this account, without root's groups.
@@ -46,8 +38,7 @@ impl Account {
 
     /// Whether it may pass through every folder down to `dir`; a home directory with mode 0700 is the usual reason why not.
     pub(super) fn can_reach(self, dir: &Path) -> bool {
-        dir.ancestors()
-            .all(|folder| fs::metadata(folder).is_ok_and(|folder| self.can_enter(&folder)))
+        dir.ancestors().all(|folder| fs::metadata(folder).is_ok_and(|folder| self.can_enter(&folder)))
     }
 
     fn can_enter(self, folder: &fs::Metadata) -> bool {
@@ -70,10 +61,7 @@ mod tests {
         let top = tempfile::tempdir().unwrap();
         let inner = top.path().join("inner");
         fs::create_dir(&inner).unwrap();
-        let stranger = Account {
-            uid: 65_533,
-            gid: 65_533,
-        };
+        let stranger = Account { uid: 65_533, gid: 65_533 };
         for (mode, reachable) in [(0o711, true), (0o710, false), (0o700, false)] {
             fs::set_permissions(top.path(), fs::Permissions::from_mode(mode)).unwrap();
             assert_eq!(stranger.can_reach(&inner), reachable, "{mode:o}");

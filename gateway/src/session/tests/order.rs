@@ -1,7 +1,7 @@
 //! What may run when.
 
 use proptest::prelude::*;
-use voxlog_core::position::Heads;
+use voxlog_core::{clock::SystemClock, position::Heads};
 
 use super::*;
 use crate::hub::Opening;
@@ -104,6 +104,25 @@ fn what_stands_in_line_is_bounded() {
         trial.says(leave(id, LOBBY));
     }
     assert_eq!(trial.errors().len(), 70 - 1 - MIN_LINE);
+}
+
+/// Rooms that are asked for are read from the log, also those that nobody ever made.
+#[test]
+fn no_more_rooms_are_asked_about_at_once_than_may_be_open() {
+    let limits = Limits { commands_burst: 50, rooms_per_socket: 80, ..Limits::default() };
+    let mut trial = Trial::greeted(Config { limits, ..Config::with_key("") });
+    for id in 0..100 {
+        let room = RoomId::mint(&SystemClock);
+        trial.says(json!({"id": id, "op": "history", "room": room, "class": "msg"}));
+    }
+    let mut wanted = trial.wanted();
+    let first = wanted.remove(0);
+    assert_eq!(wanted.iter().filter(|wanted| matches!(wanted, Wanted::Run(..))).count(), 80 - 1);
+    assert_eq!(wanted.iter().filter(|wanted| matches!(wanted, Wanted::Frame(_))).count(), 20);
+    let Wanted::Run(line, id) = first else { panic!("the first one runs: {first:?}") };
+    trial.session.completed(line, id, Ok(done(1)));
+    trial.says(leave(100, LOBBY));
+    assert_eq!(trial.errors(), Vec::<String>::new());
 }
 
 fn opening() -> Answer {
