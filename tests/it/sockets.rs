@@ -31,6 +31,9 @@ const BOTH: [Encoding; 2] = [Encoding::Json, Encoding::Msgpack];
 /// Sockets that talk at once: so many that something nearly always waits for those who listen.
 const TALKERS: usize = 8;
 
+/// Sockets that listen at once where one alone would seldom meet the moment in question.
+const LISTENERS: usize = 4;
+
 /// A gateway with a room in it.
 struct Stage {
     gateway: Arc<Gateway>,
@@ -215,15 +218,29 @@ async fn heads_come_with_every_heartbeat_and_never_promise_what_has_not_come() -
 #[tokio::test(flavor = "multi_thread")]
 async fn who_subscribes_again_from_an_earlier_cursor_gets_everything_since() -> Result<()> {
     let stage = Stage::new(|_| {}).await?;
-    let (_, mut client) = stage.member(Encoding::Msgpack).await?;
-    let mut view = RoomView::new(stage.room.as_str());
-    client.subscribe(&mut view).await?;
+    let (mut listening, mut begun) = (JoinSet::new(), Vec::new());
+    for encoding in BOTH.into_iter().cycle().take(LISTENERS) {
+        let (_, mut client) = stage.member(encoding).await?;
+        let mut view = RoomView::new(stage.room.as_str());
+        client.subscribe(&mut view).await?;
+        begun.push((client, view));
+    }
     let _talking = stage.talk().await?;
+    for (client, view) in begun {
+        listening.spawn(subscribe_again_and_again(client, view));
+    }
+    while let Some(ended) = listening.join_next().await {
+        ended??;
+    }
+    Ok(())
+}
+
+async fn subscribe_again_and_again(mut client: Client, mut view: RoomView) -> Result<()> {
     for _ in 0..100 {
         let mut again = view.clone();
         client.read_to(&mut view, again.last() + 20, PATIENCE).await?;
-        let cursor = again.cursor();
-        let subscribed = client.call("subscribe", json!({"room": stage.room, "cursor": cursor})).await?;
+        let (room, cursor) = (view.room(), again.cursor());
+        let subscribed = client.call("subscribe", json!({"room": room, "cursor": cursor})).await?;
         again.begin(&subscribed)?;
         // What was on its way for the subscription before comes first, and is all beyond the new one's beginning.
         let deadline = Instant::now() + PATIENCE;

@@ -241,3 +241,36 @@ impl Drop for Rooms {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use tokio_util::sync::CancellationToken;
+    use voxlog_core::{
+        clock::SystemClock,
+        log::MemoryLog,
+        position::{Partitions, Seq},
+    };
+    use voxlog_projections::ReadModel;
+
+    use super::*;
+    use crate::config::Config;
+
+    /// What was queued before an overflow was noticed, or for an earlier subscription, must not move the cursor: the
+    /// steps would begin beyond what was missed.
+    #[tokio::test]
+    async fn what_the_outbox_has_of_a_room_that_is_behind_is_left_alone() {
+        let (clock, shutdown) = (Arc::new(SystemClock), CancellationToken::new());
+        let log = Arc::new(MemoryLog::new(Partitions::new(1).expect("one")));
+        let read = ReadModel::connect("postgres://nobody@127.0.0.1:1/nothing", "voxlog").expect("a URL");
+        let config = Config::with_key("");
+        let hub = Hub::start(log, read, clock.clone(), config, &shutdown).await.expect("a log");
+        let mut rooms = Rooms::new(hub, Arc::default());
+        let room = RoomId::mint(&*clock);
+        rooms.open(room, Heads { msg: Seq(3), ..Heads::default() });
+        assert!(!rooms.admit(&Entry::new(room, Class::Msg, Seq(9), Seq(8), Bytes::new())));
+        assert!(rooms.have_written(room, &Heads { msg: Seq(3), ..Heads::default() }));
+        assert!(!rooms.have_written(room, &Heads { msg: Seq(4), ..Heads::default() }), "the cursor has stayed");
+        shutdown.cancel();
+    }
+}
