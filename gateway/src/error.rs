@@ -150,6 +150,11 @@ impl Failure {
         Self::new(Code::OutcomeUnknown, "the log did not say whether it took this, ask again under the same id")
     }
 
+    /// Others changed the room again and again while this was decided.
+    pub(crate) fn contended() -> Self {
+        Self::unavailable("the room is changing too fast, try again")
+    }
+
     /// The server's own fault, told to the log here and to the caller only as such.
     pub fn internal(error: &dyn std::fmt::Display) -> Self {
         tracing::error!(%error, "a request failed inside");
@@ -185,7 +190,7 @@ impl From<ReadError> for Failure {
 impl From<AppendError> for Failure {
     fn from(error: AppendError) -> Self {
         match error {
-            AppendError::Conflict { .. } => Self::unavailable("the room is changing too fast, try again"),
+            AppendError::Conflict { .. } => Self::contended(),
             AppendError::Unknown(_) => {
                 tracing::warn!(%error, "an append has no known outcome");
                 Self::outcome_unknown()

@@ -124,7 +124,7 @@ impl Hub {
                 Err(error) => return Err(error.into()),
             }
         }
-        Err(Failure::unavailable("the room is changing too fast, try again"))
+        Err(Failure::contended())
     }
 
     async fn decide(self: &Arc<Self>, undertaking: &Undertaking) -> Result<Decision, Failure> {

@@ -45,7 +45,9 @@ async fn a_projector_killed_at_random_points_applies_every_event_once() {
     history.go_on(&world, 3000).await;
     for round in 0..40 {
         let (before, projector) = (applied(&world).await, world.project(3));
+        let deadline = Instant::now() + Duration::from_mins(1);
         while applied(&world).await == before {
+            assert!(Instant::now() < deadline, "the projector did not begin in round {round}");
             sleep(Duration::from_millis(1)).await;
         }
         sleep(Duration::from_micros(rand::rng().random_range(0..20_000))).await;
