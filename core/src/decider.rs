@@ -2,13 +2,38 @@
 
 use crate::{clock::Time, id::UserId, rejection::Rejection};
 
+/// Who asks. Their token has been verified.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Asker {
+    /// Whose token it is.
+    pub user: UserId,
+    /// Here without an account.
+    pub guest: bool,
+}
+
 /// Who asks, and when. The time is the gateway's, taken once per command, so that a decision can be repeated.
 #[derive(Debug, Clone, Copy)]
 pub struct Asked {
-    /// Who asks; their token has been verified.
+    /// Who.
     pub by: UserId,
+    /// Whether they are here without an account.
+    pub guest: bool,
     /// When.
     pub at: Time,
+}
+
+impl Asker {
+    /// What they ask at this time.
+    pub const fn at(self, time: Time) -> Asked {
+        Asked { by: self.user, guest: self.guest, at: time }
+    }
+}
+
+impl From<UserId> for Asker {
+    /// Somebody with an account.
+    fn from(user: UserId) -> Self {
+        Self { user, guest: false }
+    }
 }
 
 /// Something that decides. Its state is the fold of its events; commands are judged on that state alone.

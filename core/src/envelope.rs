@@ -107,9 +107,9 @@ impl<'a> Header<'a> {
         let (kind, data) = upcast::to_current(&self.kind, self.data)?;
         let fact = Fact { kind: &kind, data: Some(&data) };
         let event = match kind.split('.').nth(1) {
-            Some("room" | "member") => Deserialize::deserialize(fact).map(Event::Room),
+            Some("room" | "member" | "invite") => Deserialize::deserialize(fact).map(Event::Room),
             Some("message" | "reaction") => Deserialize::deserialize(fact).map(Event::Message),
-            Some("user") => Deserialize::deserialize(fact).map(Event::User),
+            Some("user" | "session" | "read") => Deserialize::deserialize(fact).map(Event::User),
             _ => return Err(DecodeError::UnknownType(kind.into_owned())),
         };
         // Asked only on failure: this is the hot path of every follower.

@@ -3,16 +3,20 @@
 //! Invariants: only its author edits it; once deleted it stays deleted, and nothing happens to it any more. A deletion
 //! therefore moves the fence: an edit that was decided before it, on any gateway, can't land after it.
 
+use std::time::Duration;
+
+use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    clock::Time,
     decider::{Asked, Decider},
     id::{MessageId, UserId},
     rejection::Rejection,
     room::{Role, Room},
 };
 
-pub use content::{MAX_CONTENT_CHARS, MAX_EMOJI_BYTES};
+pub use content::{MAX_CONTENT_CHARS, MAX_EMOJI_BYTES, MAX_MENTIONS};
 
 mod content;
 
@@ -49,7 +53,7 @@ pub enum Command {
 pub struct Draft {
     /// Its name, chosen by the client or the gateway.
     pub id: MessageId,
-    /// 1 to [`MAX_CONTENT_CHARS`] characters.
+    /// 1 to [`MAX_CONTENT_CHARS`] characters. `<@ID>` mentions the member of that id, up to [`MAX_MENTIONS`] of them.
     pub content: String,
     /// What kind of content.
     pub kind: Kind,
@@ -96,6 +100,9 @@ pub enum Event {
         /// The message whose thread it stands in.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         thread_root: Option<MessageId>,
+        /// The members whom it mentions, each once.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        mentions: Vec<UserId>,
     },
     /// It says something else now.
     #[serde(rename = "voxlog.message.edited.v1")]
@@ -104,6 +111,9 @@ pub enum Event {
         message_id: MessageId,
         /// What it says.
         content: String,
+        /// The members whom it mentions now, each once.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        mentions: Vec<UserId>,
     },
     /// It was taken back.
     #[serde(rename = "voxlog.message.deleted.v1")]
@@ -170,6 +180,8 @@ pub struct Scene<'a> {
     pub room: &'a Room,
     /// For a draft: the messages that it answers or whose thread it joins, in that room.
     pub cited: &'a [(MessageId, Message)],
+    /// When the asker last wrote in this room, as far back as its slow mode looks.
+    pub last_post: Option<Time>,
 }
 
 impl Event {
@@ -219,7 +231,7 @@ impl Decider for Message {
             }
             (Self::Deleted, Command::Delete) => Ok(vec![]),
             (Self::Unwritten | Self::Deleted, _) => Err(Rejection::NotFound("message")),
-            (Self::Posted { id, author }, Command::Edit { content }) => edit(id, author, asked, content),
+            (Self::Posted { id, author }, Command::Edit { content }) => scene.edit(id, author, asked, content),
             (Self::Posted { id, author }, Command::Delete) => delete(id, author, asked, role),
             (Self::Posted { id, .. }, Command::React { emoji }) => {
                 let emoji = content::checked_emoji(emoji)?;
@@ -276,6 +288,8 @@ impl Scene<'_> {
     fn post(&self, asked: Asked, draft: &Draft) -> Decision {
         content::check_kind(draft.kind)?;
         let content = content::checked(&draft.content)?;
+        let mentions = self.mentioned(asked, &content)?;
+        self.check_pace(asked)?;
         if !draft.reply_to.iter().chain(&draft.thread_root).all(|id| self.cites(*id)) {
             return Err(Rejection::NotFound("message"));
         }
@@ -286,7 +300,35 @@ impl Scene<'_> {
             kind: draft.kind,
             reply_to: draft.reply_to,
             thread_root: draft.thread_root,
+            mentions,
         }])
+    }
+
+    fn edit(&self, id: MessageId, author: UserId, asked: Asked, content: &str) -> Decision {
+        if author != asked.by {
+            return Err(Rejection::Forbidden("only its author edits a message"));
+        }
+        let content = content::checked(content)?;
+        let mentions = self.mentioned(asked, &content)?;
+        Ok(vec![Event::Edited { message_id: id, content, mentions }])
+    }
+
+    /// Members whom a content mentions, in its order. Who mentions a stranger, or themself, mentions nobody.
+    fn mentioned(&self, asked: Asked, content: &str) -> Result<Vec<UserId>, Rejection> {
+        let mut mentioned = content::mentions(content)?;
+        mentioned.retain(|user| *user != asked.by && self.room.role(*user).is_some());
+        Ok(mentioned)
+    }
+
+    /// Whether slow mode lets the asker write now.
+    fn check_pace(&self, asked: Asked) -> Result<(), Rejection> {
+        let (Some(every_s), Some(last)) = (self.room.slow_mode_s(asked.by), self.last_post) else { return Ok(()) };
+        // A clock that went back since must not lock anybody out for longer than the pause itself.
+        let passed = (asked.at - last).max(TimeDelta::zero()).to_std().unwrap_or(Duration::MAX);
+        match Duration::from_secs(every_s.into()).checked_sub(passed) {
+            None | Some(Duration::ZERO) => Ok(()),
+            Some(retry_after) => Err(Rejection::SlowMode { every_s, retry_after }),
+        }
     }
 
     /// Whether a message that a draft refers to stands in the room.
@@ -304,13 +346,6 @@ impl Command {
             Self::Delete | Self::Unreact { .. } | Self::Pin | Self::Unpin => false,
         }
     }
-}
-
-fn edit(id: MessageId, author: UserId, asked: Asked, content: &str) -> Decision {
-    if author != asked.by {
-        return Err(Rejection::Forbidden("only its author edits a message"));
-    }
-    Ok(vec![Event::Edited { message_id: id, content: content::checked(content)? }])
 }
 
 fn delete(id: MessageId, author: UserId, asked: Asked, role: Role) -> Decision {

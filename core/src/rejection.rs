@@ -1,5 +1,7 @@
 //! The domain says no.
 
+use std::time::Duration;
+
 /// Why a command was refused. Nothing was stored.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Rejection {
@@ -20,6 +22,14 @@ pub enum Rejection {
     RoomFull {
         /// How many there are.
         seats: u16,
+    },
+    /// The room lets nobody write that often.
+    #[error("this room is in slow mode: one message every {every_s} s")]
+    SlowMode {
+        /// Seconds between two messages of one member.
+        every_s: u32,
+        /// When the next one may come.
+        retry_after: Duration,
     },
     /// The room is closed for good; it can be read.
     #[error("this room is archived")]

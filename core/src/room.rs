@@ -3,6 +3,8 @@
 //! Invariants: an open room has exactly one owner, who is a member; nobody is a member and banned at once; no more
 //! members than seats. Every command makes at most one event, so the invariants hold at every seq of the log.
 //!
+//! Guests are those who have no account. A room takes them where its settings say so, and they stay guests in it.
+//!
 //! Sanctions outlive the seat: who leaves while muted comes back muted, and an unban lifts no mute. A sanction that has
 //! run out holds nobody, though it stays in the state: a ban until its user joins again, a mute until the next one.
 
@@ -16,10 +18,15 @@ use crate::{
 };
 
 pub use code::{code, normalize_code};
-pub use settings::{Changes, MAX_DESCRIPTION_CHARS, MAX_NAME_CHARS, MAX_SEATS, MIN_SEATS, Settings, SettingsPatch};
+pub use invites::{Invite, MAX_INVITES};
+pub use membership::MAX_REQUESTS;
+pub use settings::{
+    Changes, MAX_DESCRIPTION_CHARS, MAX_NAME_CHARS, MAX_SEATS, MAX_SLOW_MODE_S, MIN_SEATS, Settings, SettingsPatch,
+};
 pub use state::{Interior, MemberView, Role, Room, UNRECORDED_TTL, View};
 
 mod code;
+mod invites;
 mod membership;
 mod moderation;
 mod settings;
@@ -45,13 +52,42 @@ pub enum Command {
     Update(Changes<SettingsPatch>),
     /// Closes the room for good. It stays readable for its members. The owner's right alone.
     Archive,
-    /// The asker takes a seat. A room that is not public asks for its code.
+    /// Gives the room a new code: the old one opens nothing any more. The right of admins and the owner.
+    RotateCode {
+        /// By which others join from now on; see [`code`](code()).
+        code: String,
+    },
+    /// The asker takes a seat, or asks for one where admins approve. A room that is not public asks for a code.
     Join {
-        /// The room's code, as the asker knows it.
+        /// The room's code or that of an invite, as the asker knows it.
         code: Option<String>,
     },
-    /// The asker gives up the seat. An owner hands over or archives first.
+    /// The asker gives up the seat, or takes back the request for one. An owner hands over or archives first.
     Leave,
+    /// Gives a seat to who has asked for one. The right of admins and the owner.
+    Approve {
+        /// Who asked.
+        user: UserId,
+    },
+    /// Turns down who has asked for a seat; they may ask again. The right of admins and the owner.
+    Deny {
+        /// Who asked.
+        user: UserId,
+    },
+    /// Makes a code that lets people in without approval. The right of admins and the owner.
+    CreateInvite {
+        /// By which they join; see [`code`](code()).
+        code: String,
+        /// How many may use it, 1 to 500; `None` means any number.
+        max_uses: Option<u32>,
+        /// When it stops working; `None` means never.
+        expires_at: Option<Time>,
+    },
+    /// Ends an invite. The right of admins and the owner.
+    RevokeInvite {
+        /// Which.
+        code: String,
+    },
     /// Takes a member's seat away; they may join again.
     Kick {
         /// Whom.
@@ -124,6 +160,62 @@ pub enum Event {
     /// It closed for good.
     #[serde(rename = "voxlog.room.archived.v1")]
     Archived {},
+    /// It has another code.
+    #[serde(rename = "voxlog.room.codeRotated.v1")]
+    CodeRotated {
+        /// Whoever knows it may join.
+        code: String,
+    },
+    /// An invite lets people in.
+    #[serde(rename = "voxlog.invite.created.v1")]
+    InviteCreated {
+        /// By which they join.
+        code: String,
+        /// How many may use it; absent means any number.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        max_uses: Option<u32>,
+        /// When it stops working; absent means never.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        expires_at: Option<Time>,
+    },
+    /// An invite lets nobody in any more.
+    #[serde(rename = "voxlog.invite.revoked.v1")]
+    InviteRevoked {
+        /// Which.
+        code: String,
+    },
+    /// Somebody took a seat by an invite.
+    #[serde(rename = "voxlog.invite.used.v1")]
+    InviteUsed {
+        /// Which invite.
+        code: String,
+        /// Who.
+        user_id: UserId,
+        /// As what.
+        role: Role,
+    },
+    /// Somebody asks for a seat.
+    #[serde(rename = "voxlog.member.requested.v1")]
+    Requested {
+        /// Who.
+        user_id: UserId,
+        /// As what.
+        role: Role,
+    },
+    /// Somebody who asked for a seat has one.
+    #[serde(rename = "voxlog.member.approved.v1")]
+    Approved {
+        /// Who.
+        user_id: UserId,
+        /// As what.
+        role: Role,
+    },
+    /// Somebody who asked for a seat does not get one.
+    #[serde(rename = "voxlog.member.denied.v1")]
+    Denied {
+        /// Who.
+        user_id: UserId,
+    },
     /// Somebody took a seat.
     #[serde(rename = "voxlog.member.joined.v1")]
     Joined {
@@ -132,7 +224,7 @@ pub enum Event {
         /// As what.
         role: Role,
     },
-    /// Somebody gave up their seat.
+    /// Somebody gave up their seat, or the wish for one.
     #[serde(rename = "voxlog.member.left.v1")]
     Left {
         /// Who.
@@ -198,10 +290,17 @@ pub enum Event {
 
 impl Event {
     /// The types of all variants, as they stand in the log.
-    pub const TYPES: [&str; 11] = [
+    pub const TYPES: [&str; 18] = [
         "voxlog.room.created.v1",
         "voxlog.room.updated.v1",
         "voxlog.room.archived.v1",
+        "voxlog.room.codeRotated.v1",
+        "voxlog.invite.created.v1",
+        "voxlog.invite.revoked.v1",
+        "voxlog.invite.used.v1",
+        "voxlog.member.requested.v1",
+        "voxlog.member.approved.v1",
+        "voxlog.member.denied.v1",
         "voxlog.member.joined.v1",
         "voxlog.member.left.v1",
         "voxlog.member.kicked.v1",
@@ -233,6 +332,13 @@ impl Decider for Room {
             (Self::Open(room), Command::Archive) => room.archive(asked),
             (Self::Open(room), Command::Join { code }) => room.join(asked, code.as_deref()),
             (Self::Open(room), Command::Leave) => room.leave(asked),
+            (Self::Open(room), Command::RotateCode { code }) => room.rotate_code(asked, code),
+            (Self::Open(room), Command::Approve { user }) => room.approve(asked, *user),
+            (Self::Open(room), Command::Deny { user }) => room.deny(asked, *user),
+            (Self::Open(room), Command::CreateInvite { code, max_uses, expires_at }) => {
+                room.create_invite(asked, code, *max_uses, *expires_at)
+            }
+            (Self::Open(room), Command::RevokeInvite { code }) => room.revoke_invite(asked, code),
             (Self::Open(room), Command::Kick { user, reason }) => room.kick(asked, *user, reason.as_deref()),
             (Self::Open(room), Command::Ban { user, until, reason }) => {
                 room.ban(asked, *user, *until, reason.as_deref())
@@ -263,6 +369,8 @@ impl Decider for Room {
                     members: [(*owner_id, Role::Owner)].into(),
                     mutes: [].into(),
                     bans: [].into(),
+                    requests: [].into(),
+                    invites: [].into(),
                 });
             }
             (Self::Open(_), Event::Archived {}) => {

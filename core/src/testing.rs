@@ -79,7 +79,7 @@ where
 /// What has happened before a test begins.
 pub fn given<D: Decider>(events: impl IntoIterator<Item = D::Event>) -> Given<D> {
     let events: Vec<_> = events.into_iter().collect();
-    Given { state: fold(&events), asked: Asked { by: ALICE, at: NOON } }
+    Given { state: fold(&events), asked: Asked { by: ALICE, guest: false, at: NOON } }
 }
 
 /// A state, and who is going to ask: [`ALICE`] at [`NOON`], unless said otherwise.
@@ -94,6 +94,12 @@ impl<D: Decider> Given<D> {
     /// Lets somebody else ask.
     pub fn by(mut self, user: UserId) -> Self {
         self.asked.by = user;
+        self
+    }
+
+    /// Lets them ask as somebody without an account.
+    pub fn as_guest(mut self) -> Self {
+        self.asked.guest = true;
         self
     }
 

@@ -170,13 +170,18 @@ impl From<Rejection> for Failure {
             Rejection::Banned => Code::Banned,
             Rejection::Muted => Code::Muted,
             Rejection::RoomFull { .. } => Code::RoomFull,
+            Rejection::SlowMode { .. } => Code::SlowMode,
             Rejection::RoomArchived => Code::RoomArchived,
             Rejection::Forbidden(_) => Code::Forbidden,
             Rejection::Conflict(_) => Code::Conflict,
             Rejection::Unsupported(_) => Code::Unsupported,
             Rejection::Invalid { field, message } => return Self::invalid(*field, message.clone()),
         };
-        Self::new(code, rejection.to_string())
+        let retry_after = match rejection {
+            Rejection::SlowMode { retry_after, .. } => Some(retry_after),
+            _ => None,
+        };
+        Self { retry_after, ..Self::new(code, rejection.to_string()) }
     }
 }
 

@@ -92,7 +92,9 @@ impl Change<'_> {
     async fn apply(mut self, fact: &RoomEvent) -> Result<(), sqlx::Error> {
         match fact {
             RoomEvent::Created { owner_id, .. } => self.seat(*owner_id, Role::Owner).await,
-            RoomEvent::Joined { user_id, role } => self.seat(*user_id, *role).await,
+            RoomEvent::Joined { user_id, role }
+            | RoomEvent::Approved { user_id, role }
+            | RoomEvent::InviteUsed { user_id, role, .. } => self.seat(*user_id, *role).await,
             RoomEvent::Left { user_id } | RoomEvent::Kicked { user_id, .. } => {
                 self.remove("DELETE FROM members WHERE room_id = $1 AND user_id = $2", *user_id).await
             }
@@ -114,7 +116,13 @@ impl Change<'_> {
                     None => Ok(()),
                 }
             }
-            RoomEvent::Updated(_) | RoomEvent::Archived {} => Ok(()),
+            RoomEvent::Updated(_)
+            | RoomEvent::Archived {}
+            | RoomEvent::CodeRotated { .. }
+            | RoomEvent::InviteCreated { .. }
+            | RoomEvent::InviteRevoked { .. }
+            | RoomEvent::Requested { .. }
+            | RoomEvent::Denied { .. } => Ok(()),
         }
     }
 

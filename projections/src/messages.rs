@@ -147,7 +147,7 @@ async fn post(tx: &mut PgConnection, events: &[&Applied]) -> Result<(), sqlx::Er
 async fn edit(tx: &mut PgConnection, events: &[&Applied]) -> Result<(), sqlx::Error> {
     let mut last = BTreeMap::new();
     for event in events {
-        if let (Some(room), Event::Message(MessageEvent::Edited { message_id, content })) =
+        if let (Some(room), Event::Message(MessageEvent::Edited { message_id, content, .. })) =
             (event.room(), &event.envelope.event)
         {
             last.insert((room, *message_id), (content, event.time()));

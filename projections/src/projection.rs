@@ -140,7 +140,7 @@ mod tests {
         let (message_id, user_id) = (MessageId::from_uuid(Uuid::from_u128(1)), UserId::from_uuid(Uuid::nil()));
         let event = match kind {
             0 => voxlog_core::room::Event::Archived {}.into(),
-            1 => message::Event::Edited { message_id, content: String::new() }.into(),
+            1 => message::Event::Edited { message_id, content: String::new(), mentions: vec![] }.into(),
             2 => message::Event::Pinned { message_id }.into(),
             _ => message::Event::ReactionAdded { message_id, user_id, emoji: "👍".into() }.into(),
         };

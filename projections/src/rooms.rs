@@ -123,7 +123,14 @@ impl Projection for Rooms {
                 RoomEvent::RoleChanged { user_id, role: Role::Owner, .. } => {
                     hand_over(tx, room, event, *user_id).await?;
                 }
-                RoomEvent::Joined { .. }
+                RoomEvent::CodeRotated { .. }
+                | RoomEvent::InviteCreated { .. }
+                | RoomEvent::InviteRevoked { .. }
+                | RoomEvent::InviteUsed { .. }
+                | RoomEvent::Requested { .. }
+                | RoomEvent::Approved { .. }
+                | RoomEvent::Denied { .. }
+                | RoomEvent::Joined { .. }
                 | RoomEvent::Left { .. }
                 | RoomEvent::Kicked { .. }
                 | RoomEvent::Banned { .. }

@@ -37,7 +37,7 @@ impl Projection for Users {
     async fn apply(&self, tx: &mut PgConnection, events: &[&Applied]) -> Result<(), sqlx::Error> {
         let (mut ids, mut names, mut times) = (Vec::new(), Vec::new(), Vec::new());
         for event in events {
-            if let Event::User(user::Event::Registered { user_id, username }) = &event.envelope.event {
+            if let Event::User(user::Event::Registered { user_id, username, .. }) = &event.envelope.event {
                 ids.push(user_id.as_uuid());
                 names.push(columns::text(username));
                 times.push(event.time());

@@ -58,6 +58,7 @@ fn message(room: RoomId, author: UserId, number: usize, time: Time) -> Record {
         kind: Kind::Text,
         reply_to: None,
         thread_root: None,
+        mentions: vec![],
     };
     let envelope = Envelope {
         id: id.into(),

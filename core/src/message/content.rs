@@ -1,13 +1,16 @@
 //! What a message may say.
 
 use super::Kind;
-use crate::rejection::Rejection;
+use crate::{id::UserId, rejection::Rejection};
 
 /// The longest content, in characters.
 pub const MAX_CONTENT_CHARS: usize = 4000;
 
 /// The longest emoji, in bytes of UTF-8: a family of four takes 25.
 pub const MAX_EMOJI_BYTES: usize = 32;
+
+/// The most people whom one message mentions.
+pub const MAX_MENTIONS: usize = 50;
 
 pub(super) fn check_kind(kind: Kind) -> Result<(), Rejection> {
     match kind {
@@ -43,4 +46,20 @@ pub(super) fn checked_emoji(emoji: &str) -> Result<String, Rejection> {
         return Err(Rejection::invalid("emoji", "must not contain blanks or control characters"));
     }
     Ok(emoji.to_owned())
+}
+
+/// Whom a content mentions, in its order and each once: the ids in `<@0190b36c-7f5f-7c0a-8d2b-3f6a5e4d3c2b>`. What only
+/// looks like a mention is text.
+pub(super) fn mentions(content: &str) -> Result<Vec<UserId>, Rejection> {
+    let mut mentioned = Vec::new();
+    for (at, _) in content.match_indices("<@") {
+        let named = content[at + 2..].split_once('>').and_then(|(id, _)| id.parse().ok());
+        if let Some(user) = named.filter(|user| !mentioned.contains(user)) {
+            if mentioned.len() == MAX_MENTIONS {
+                return Err(Rejection::invalid("content", format!("must not mention more than {MAX_MENTIONS} people")));
+            }
+            mentioned.push(user);
+        }
+    }
+    Ok(mentioned)
 }

@@ -59,8 +59,10 @@ impl Interior {
         if role == Role::Guest {
             return Err(Rejection::invalid("role", "a member can't be made a guest"));
         }
-        if self.role_of(user)? == role {
-            return Ok(vec![]);
+        match self.role_of(user)? {
+            Role::Guest => return Err(Rejection::Conflict("a guest has no account, and stays a guest")),
+            same if same == role => return Ok(vec![]),
+            Role::Member | Role::Admin | Role::Owner => {}
         }
         if user == asked.by {
             return Err(Rejection::Forbidden(

@@ -11,6 +11,9 @@ pub const MIN_SEATS: u16 = 2;
 /// The most seats.
 pub const MAX_SEATS: u16 = 500;
 
+/// The longest pause that slow mode asks for, in seconds: six hours.
+pub const MAX_SLOW_MODE_S: u32 = 6 * 3600;
+
 /// The longest name, in characters.
 pub const MAX_NAME_CHARS: usize = 80;
 
@@ -115,6 +118,9 @@ pub(super) fn create(
     max_users: u16,
     settings: &Settings,
 ) -> Decision {
+    if asked.guest {
+        return Err(Rejection::Forbidden("a guest opens no rooms: sign up first"));
+    }
     check_settings(settings)?;
     Ok(vec![Event::Created {
         name: checked_name(name)?,
@@ -196,7 +202,7 @@ fn checked_description(description: &str) -> Result<String, Rejection> {
     Ok(description.to_owned())
 }
 
-fn checked_code(code: &str) -> Result<String, Rejection> {
+pub(super) fn checked_code(code: &str) -> Result<String, Rejection> {
     let code = normalize_code(code);
     if (4..=32).contains(&code.len()) && code.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
         Ok(code)
@@ -213,16 +219,13 @@ fn checked_seats(seats: u16) -> Result<u16, Rejection> {
     }
 }
 
-/// A promise that nobody keeps is worse than a refusal: what this version does not carry out can't be switched on.
 fn check_settings(settings: &Settings) -> Result<(), Rejection> {
-    let unsupported = [
-        (settings.allow_guests, "allowGuests is not supported by this version: leave it false"),
-        (settings.require_approval, "requireApproval is not supported by this version: leave it false"),
-        (settings.slow_mode_s > 0, "slowModeS is not supported by this version: leave it 0"),
-        (settings.retention_days.is_some(), "retentionDays is not supported by this version: leave it out"),
-    ];
-    match unsupported.into_iter().find(|(asked_for, _)| *asked_for) {
-        Some((_, text)) => Err(Rejection::Unsupported(text)),
-        None => Ok(()),
+    if settings.slow_mode_s > MAX_SLOW_MODE_S {
+        return Err(Rejection::invalid("slowModeS", format!("must be 0 to {MAX_SLOW_MODE_S}")));
     }
+    // A promise that nobody keeps is worse than a refusal.
+    if settings.retention_days.is_some() {
+        return Err(Rejection::Unsupported("retentionDays is not supported by this version: leave it out"));
+    }
+    Ok(())
 }

@@ -4,7 +4,7 @@ use std::{collections::HashMap, time::Duration};
 
 use serde::{Deserialize, Serialize, Serializer};
 
-use super::{Event, Settings};
+use super::{Event, Invite, Settings};
 use crate::{clock::Time, decider::Asked, id::UserId, rejection::Rejection};
 
 /// How long messages of a room that keeps none stay in the log: long enough for a reconnect to catch them up.
@@ -60,6 +60,12 @@ pub struct Interior {
     /// Who may not join, and until when.
     #[serde(skip)]
     pub bans: HashMap<UserId, Option<Time>>,
+    /// Who asks for a seat, and as what.
+    #[serde(skip)]
+    pub requests: HashMap<UserId, Role>,
+    /// By their normalized codes.
+    #[serde(skip)]
+    pub invites: HashMap<String, Invite>,
 }
 
 /// A room as its members are shown it, at one moment: the fields of [`Interior`] and whether it is archived.
@@ -112,6 +118,13 @@ impl Room {
         self.role(user).is_some()
     }
 
+    /// The seconds that must pass between two messages of this user; `None` when slow mode does not hold them. Admins
+    /// and the owner write as they like.
+    pub fn slow_mode_s(&self, user: UserId) -> Option<u32> {
+        let every_s = self.interior()?.settings.slow_mode_s;
+        (every_s > 0 && self.role(user).is_none_or(|role| role < Role::Admin)).then_some(every_s)
+    }
+
     /// When a message that is posted now leaves the log by itself; `None` means never.
     pub fn message_ttl(&self) -> Option<Duration> {
         let recorded = self.interior().is_none_or(|interior| interior.settings.record_messages);
@@ -145,14 +158,34 @@ impl Interior {
             // The first event of a room made it; its end is taken in by the room itself.
             Event::Created { .. } | Event::Archived {} => {}
             Event::Updated(changes) => self.change(changes),
-            Event::Joined { user_id, role } => {
-                self.bans.remove(user_id);
-                self.members.insert(*user_id, *role);
+            Event::CodeRotated { code } => self.code.clone_from(code),
+            Event::InviteCreated { code, max_uses, expires_at } => {
+                self.invites.insert(code.clone(), Invite { uses_left: *max_uses, expires_at: *expires_at });
             }
-            Event::Left { user_id } | Event::Kicked { user_id, .. } => {
+            Event::InviteRevoked { code } => {
+                self.invites.remove(code);
+            }
+            Event::InviteUsed { code, user_id, role } => {
+                self.use_invite(code);
+                self.seat(*user_id, *role);
+            }
+            Event::Joined { user_id, role } | Event::Approved { user_id, role } => self.seat(*user_id, *role),
+            Event::Requested { user_id, role } => {
+                self.bans.remove(user_id);
+                self.requests.insert(*user_id, *role);
+            }
+            Event::Denied { user_id } => {
+                self.requests.remove(user_id);
+            }
+            Event::Left { user_id } => {
+                self.requests.remove(user_id);
+                self.members.remove(user_id);
+            }
+            Event::Kicked { user_id, .. } => {
                 self.members.remove(user_id);
             }
             Event::Banned { user_id, until, .. } => {
+                self.requests.remove(user_id);
                 self.members.remove(user_id);
                 self.bans.insert(*user_id, *until);
             }
@@ -170,6 +203,12 @@ impl Interior {
                 self.members.extend(former_owner_id.map(|former| (former, Role::Admin)));
             }
         }
+    }
+
+    fn seat(&mut self, user: UserId, role: Role) {
+        self.bans.remove(&user);
+        self.requests.remove(&user);
+        self.members.insert(user, role);
     }
 }
 

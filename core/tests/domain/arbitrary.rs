@@ -26,7 +26,7 @@ fn time() -> impl Strategy<Value = Time> {
 }
 
 pub(crate) fn asked() -> impl Strategy<Value = Asked> {
-    (person(), time()).prop_map(|(by, at)| Asked { by, at })
+    (person(), prop::bool::weighted(0.1), time()).prop_map(|(by, guest, at)| Asked { by, guest, at })
 }
 
 /// Mostly words, now and then anything.
@@ -203,9 +203,14 @@ fn message_event() -> BoxedStrategy<message::Event> {
             content,
             kind,
             reply_to,
-            thread_root
+            thread_root,
+            mentions: vec![]
         }),
-        (message_id(), any::<String>()).prop_map(|(message_id, content)| E::Edited { message_id, content }),
+        (message_id(), any::<String>()).prop_map(|(message_id, content)| E::Edited {
+            message_id,
+            content,
+            mentions: vec![]
+        }),
         message_id().prop_map(|message_id| E::Deleted { message_id }),
         message_id().prop_map(|message_id| E::Pinned { message_id }),
         message_id().prop_map(|message_id| E::Unpinned { message_id }),
@@ -217,8 +222,9 @@ fn message_event() -> BoxedStrategy<message::Event> {
 
 fn about_something() -> impl Strategy<Value = (Subject, Event)> {
     let room = || uuid().prop_map(|id| Subject::Room(RoomId::from_uuid(id)));
-    let registered = (user(), any::<String>())
-        .prop_map(|(user_id, username)| Event::User(user::Event::Registered { user_id, username }));
+    let registered = (user(), any::<String>()).prop_map(|(user_id, username)| {
+        Event::User(user::Event::Registered { user_id, username, display_name: None, guest: false })
+    });
     prop_oneof![
         4 => (room(), room_event().prop_map(Event::Room)),
         4 => (room(), message_event().prop_map(Event::Message)),

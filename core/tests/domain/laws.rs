@@ -36,7 +36,8 @@ fn lived_in(history: &[(Asked, room::Command)]) -> Room {
 }
 
 fn history(steps: usize) -> impl Strategy<Value = Vec<(Asked, room::Command)>> {
-    let begin = arbitrary::person().prop_map(|by| vec![(Asked { by, at: NOON }, arbitrary::a_small_room())]);
+    let begin =
+        arbitrary::person().prop_map(|by| vec![(Asked { by, guest: false, at: NOON }, arbitrary::a_small_room())]);
     let then = vec((arbitrary::asked(), arbitrary::room_command()), 0..steps);
     (begin, then).prop_map(|(begin, then)| begin.into_iter().chain(then).collect())
 }
@@ -89,7 +90,7 @@ proptest! {
     ) {
         let room = lived_in(&history);
         let cited = [(ANSWER, Message::Posted { id: ANSWER, author: BOB })];
-        let scene = Scene { room: &room, cited: &cited };
+        let scene = Scene { room: &room, cited: &cited, last_post: None };
         let mut message = Message::default();
         for (asked, command) in &commands {
             let before = message;
@@ -115,7 +116,7 @@ proptest! {
     ) {
         let room = lived_in(&history);
         let message = Message::Posted { id: ANSWER, author };
-        let decided = message.decide(Scene { room: &room, cited: &[] }, asked, &command).unwrap_or_default();
+        let decided = message.decide(Scene { room: &room, cited: &[], last_post: None }, asked, &command).unwrap_or_default();
         for event in decided {
             prop_assert_eq!(event.message_id(), ANSWER);
             let edited = matches!(event, message::Event::Edited { .. });

@@ -39,6 +39,7 @@ fn posted(content: &str) -> Event {
         kind: Kind::Text,
         reply_to: None,
         thread_root: None,
+        mentions: vec![],
     }
 }
 
@@ -50,7 +51,7 @@ fn hello() -> Vec<Event> {
 }
 
 fn ask(room: &Room, history: Vec<Event>, by: UserId, command: Command) -> When<Message> {
-    given::<Message>(history).by(by).when_in(Scene { room, cited: &[] }, command)
+    given::<Message>(history).by(by).when_in(Scene { room, cited: &[], last_post: None }, command)
 }
 
 fn edit() -> Command {
@@ -109,7 +110,7 @@ fn a_muted_member_writes_nothing_but_may_take_back() {
 fn a_mute_is_over_when_it_ends() {
     let ends = voxlog_core::testing::NOON;
     let room = crew_and([room::Event::Muted { user_id: CAROL, until: Some(ends), reason: None }]);
-    let scene = Scene { room: &room, cited: &[] };
+    let scene = Scene { room: &room, cited: &[], last_post: None };
     let post = || Command::Post(draft("hello"));
     let before = ends - chrono::TimeDelta::milliseconds(1);
     given::<Message>([]).by(CAROL).at(before).when_in(scene, post()).then_rejected(Rejection::Muted);
@@ -152,26 +153,28 @@ fn only_what_stands_in_the_room_is_answered() {
         for cited in [&[][..], &gone, &never] {
             given::<Message>([])
                 .by(CAROL)
-                .when_in(Scene { room: &room, cited }, Command::Post(draft.clone()))
+                .when_in(Scene { room: &room, cited, last_post: None }, Command::Post(draft.clone()))
                 .then_rejected(Rejection::NotFound("message"));
         }
         let (reply_to, thread_root) = (draft.reply_to, draft.thread_root);
-        given::<Message>([]).by(CAROL).when_in(Scene { room: &room, cited: &stands }, Command::Post(draft)).then([
-            Event::Posted {
+        given::<Message>([])
+            .by(CAROL)
+            .when_in(Scene { room: &room, cited: &stands, last_post: None }, Command::Post(draft))
+            .then([Event::Posted {
                 message_id: HELLO,
                 author_id: CAROL,
                 content: "hello".into(),
                 kind: Kind::Text,
                 reply_to,
                 thread_root,
-            },
-        ]);
+                mentions: vec![],
+            }]);
     }
 }
 
 #[test]
 fn only_its_author_edits_a_message() {
-    let edited = Event::Edited { message_id: HELLO, content: "hello!".into() };
+    let edited = Event::Edited { message_id: HELLO, content: "hello!".into(), mentions: vec![] };
     ask(&crew(), hello(), CAROL, edit()).then([edited]);
     for other in [ALICE, BOB, DAVE] {
         ask(&crew(), hello(), other, edit()).then_forbidden();
@@ -230,5 +233,5 @@ fn admins_and_the_owner_pin() {
 fn only_a_deletion_moves_the_fence() {
     assert!(DELETED.moves_fence());
     assert!(!posted("hello").moves_fence());
-    assert!(!Event::Edited { message_id: HELLO, content: "hello!".into() }.moves_fence());
+    assert!(!Event::Edited { message_id: HELLO, content: "hello!".into(), mentions: vec![] }.moves_fence());
 }

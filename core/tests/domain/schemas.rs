@@ -34,6 +34,13 @@ fn variant(event: &Event) -> &'static str {
             room::Event::Created { .. } => "room.created",
             room::Event::Updated(_) => "room.updated",
             room::Event::Archived {} => "room.archived",
+            room::Event::CodeRotated { .. } => "room.codeRotated",
+            room::Event::InviteCreated { .. } => "invite.created",
+            room::Event::InviteRevoked { .. } => "invite.revoked",
+            room::Event::InviteUsed { .. } => "invite.used",
+            room::Event::Requested { .. } => "member.requested",
+            room::Event::Approved { .. } => "member.approved",
+            room::Event::Denied { .. } => "member.denied",
             room::Event::Joined { .. } => "member.joined",
             room::Event::Left { .. } => "member.left",
             room::Event::Kicked { .. } => "member.kicked",
@@ -54,6 +61,10 @@ fn variant(event: &Event) -> &'static str {
         },
         Event::User(event) => match event {
             user::Event::Registered { .. } => "user.registered",
+            user::Event::Updated { .. } => "user.updated",
+            user::Event::SessionStarted { .. } => "session.started",
+            user::Event::SessionRevoked { .. } => "session.revoked",
+            user::Event::ReadMarked { .. } => "read.marked",
         },
     }
 }

@@ -8,10 +8,10 @@ use std::{sync::Arc, time::Duration};
 
 use voxlog_core::{
     clock::Time,
-    decider::{Asked, Decider},
+    decider::{Asked, Asker, Decider},
     envelope::Envelope,
     event::{Event, Subject},
-    id::{CorrelationId, EventId, MessageId, RoomId, UserId},
+    id::{CorrelationId, EventId, MessageId, RoomId},
     log::{AppendError, Appended, Commit, Guard, Record},
     message,
     position::{Chain, Class, Position, Seq},
@@ -62,14 +62,14 @@ pub(super) struct Proposal {
 
 impl Hub {
     /// Opens a new room, owned by `by`. Its id is minted here.
-    pub async fn create_room(self: &Arc<Self>, by: UserId, command: room::Command) -> Result<Done, Failure> {
+    pub async fn create_room(self: &Arc<Self>, by: impl Into<Asker>, command: room::Command) -> Result<Done, Failure> {
         self.room_command(by, RoomId::mint(&*self.clock), command).await
     }
 
     /// Carries out a command about a room or its members. When it answers, this node has applied it.
     pub async fn room_command(
         self: &Arc<Self>,
-        by: UserId,
+        by: impl Into<Asker>,
         room: RoomId,
         command: room::Command,
     ) -> Result<Done, Failure> {
@@ -80,7 +80,7 @@ impl Hub {
     /// Carries out a command about a message. When it answers, this node has applied it.
     pub async fn message_command(
         self: &Arc<Self>,
-        by: UserId,
+        by: impl Into<Asker>,
         room: RoomId,
         message: MessageId,
         command: message::Command,
@@ -90,8 +90,8 @@ impl Hub {
         self.carry_out(self.undertaking(by, room, id, Ask::Message(message, command))).await
     }
 
-    fn undertaking(&self, by: UserId, room: RoomId, id: EventId, ask: Ask) -> Undertaking {
-        let asked = Asked { by, at: self.clock.now() };
+    fn undertaking(&self, by: impl Into<Asker>, room: RoomId, id: EventId, ask: Ask) -> Undertaking {
+        let asked = by.into().at(self.clock.now());
         Undertaking { asked, room, ask, id, correlation: CorrelationId::mint(&*self.clock) }
     }
 

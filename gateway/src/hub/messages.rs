@@ -14,7 +14,7 @@ use voxlog_core::{
     decider::Decider,
     envelope::Envelope,
     event::Event,
-    id::{MessageId, RoomId},
+    id::{MessageId, RoomId, UserId},
     log::Guard,
     message::{self, Command, Draft, Message, Scene},
     position::{Position, Seq},
@@ -79,7 +79,7 @@ impl Hub {
         // What was looked up is as of `fence`. When the fence has moved since, the append is refused for it and all is
         // looked up again.
         let open = rooms.open(undertaking.room).ok_or_else(closed)?;
-        let (scene, head) = (Scene { room: open.state(), cited }, open.heads.msg);
+        let (scene, head) = (Scene { room: open.state(), cited, last_post: None }, open.heads.msg);
         let message = target.as_ref().map_or(Message::Unwritten, |known| known.message);
         let recorded = target.as_ref().map_or(open.state().message_ttl().is_none(), |known| known.recorded);
         Ok(match message.decide(scene, undertaking.asked, command)?.pop() {
@@ -97,16 +97,12 @@ impl Hub {
 
     /// When the message whose id is in the log at `seq` was posted; a conflict when it is another message.
     pub(super) async fn same_as(&self, undertaking: &Undertaking, draft: &Draft, seq: Seq) -> Result<Time, Failure> {
-        let posted = message::Event::Posted {
-            message_id: draft.id,
-            author_id: undertaking.asked.by,
-            content: draft.content.clone(),
-            kind: draft.kind,
-            reply_to: draft.reply_to,
-            thread_root: draft.thread_root,
-        };
         match self.event_at(undertaking, seq).await? {
-            Some(Envelope { event: Event::Message(original), time, .. }) if original == posted => Ok(time),
+            Some(Envelope { event: Event::Message(original), time, .. })
+                if says(&original, undertaking.asked.by, draft) =>
+            {
+                Ok(time)
+            }
             // Out of the log already, with nothing left to compare: what the log knows by its id is taken at its word.
             None if self.has_left(undertaking.room, seq).await? => Ok(undertaking.asked.at),
             _ => Err(Failure::new(Code::Conflict, "another message has this messageId")),
@@ -177,4 +173,15 @@ impl Hub {
         let message = if fact.deleted { Message::Deleted } else { Message::Posted { id, author: fact.author } };
         Ok(Known { message, seq: Some(fact.seq), recorded: fact.recorded })
     }
+}
+
+/// Whether the event is this draft, posted by this author. Whom it mentions follows from what it says, and from who was a
+/// member then.
+fn says(event: &message::Event, author: UserId, draft: &Draft) -> bool {
+    let message::Event::Posted { message_id, author_id, content, kind, reply_to, thread_root, mentions: _ } = event
+    else {
+        return false;
+    };
+    let theirs = (message_id, author_id, content, kind, reply_to, thread_root);
+    theirs == (&draft.id, &author, &draft.content, &draft.kind, &draft.reply_to, &draft.thread_root)
 }

@@ -43,7 +43,13 @@ pub(super) async fn put_registered(
         actor: account.id,
         correlation: CorrelationId::mint(clock),
         causation: None,
-        event: user::Event::Registered { user_id: account.id, username: account.username.clone() }.into(),
+        event: user::Event::Registered {
+            user_id: account.id,
+            username: account.username.clone(),
+            display_name: None,
+            guest: false,
+        }
+        .into(),
     };
     sqlx::query("INSERT INTO identity.outbox (event_id, user_id, payload, due_at) VALUES ($1, $2, $3, $4)")
         .bind(envelope.id.as_uuid())

@@ -66,7 +66,7 @@ impl Fold {
             RoomEvent::RoleChanged { user_id, role: to, .. } => {
                 self.members.entry((room, user_id.as_uuid())).and_modify(|it| *it = role(to));
             }
-            RoomEvent::Archived {} => unreachable!("the history archives no room"),
+            event => unreachable!("the history has no {event:?}"),
         }
     }
 

@@ -63,7 +63,7 @@ async fn an_event_of_the_future_waits_and_only_its_room_waits_behind_it() {
     let chain = Chain::Room(rooms.broken, Class::Msg);
     let sung = rooms.world.append_bytes(id, chain, future.into()).await;
     let (behind, elsewhere) = (rooms.post(rooms.broken).await, rooms.post(rooms.sound).await);
-    let edited = message::Event::Edited { message_id: behind, content: "edited".into() };
+    let edited = message::Event::Edited { message_id: behind, content: "edited".into(), mentions: vec![] };
     rooms.world.append(Subject::Room(rooms.broken), ALICE, edited).await;
     let projector = rooms.world.project(2);
     rooms.world.caught_up().await;

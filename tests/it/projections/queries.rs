@@ -24,7 +24,7 @@ impl Story {
     async fn begin() -> Self {
         let world = World::new(1).await;
         for (user_id, name) in [(ALICE, "alice"), (BOB, "bob")] {
-            let event = user::Event::Registered { user_id, username: name.into() };
+            let event = user::Event::Registered { user_id, username: name.into(), display_name: None, guest: false };
             world.append(Subject::User(user_id), user_id, event).await;
         }
         let lobby = RoomId::mint(&SystemClock);
@@ -145,6 +145,7 @@ async fn a_message_carries_its_thread_reactions_and_pin() {
         kind: Kind::VoiceNote,
         reply_to: Some(root),
         thread_root: Some(root),
+        mentions: vec![],
     };
     let at = story.in_lobby(BOB, draft).await;
     for (user_id, emoji) in [(BOB, "🎉"), (ALICE, "👍"), (BOB, "👍"), (BOB, "👍")] {

@@ -152,7 +152,15 @@ pub(super) fn opened(name: &str, owner_id: UserId, settings: Settings) -> room::
 
 pub(super) fn posted(message_id: MessageId, author_id: UserId, content: &str) -> message::Event {
     let content = content.to_owned();
-    message::Event::Posted { message_id, author_id, content, kind: Kind::Text, reply_to: None, thread_root: None }
+    message::Event::Posted {
+        message_id,
+        author_id,
+        content,
+        kind: Kind::Text,
+        reply_to: None,
+        thread_root: None,
+        mentions: vec![],
+    }
 }
 
 /// A random history of some rooms, the same for the same seed but for ids and times. Some of its events concern what is
@@ -172,7 +180,8 @@ impl History {
         let users: Vec<_> = (0..8).map(|_| UserId::mint(&SystemClock)).collect();
         let rooms: Vec<_> = (0..6).map(mint).collect();
         for (&user_id, index) in users.iter().zip(0..) {
-            let event = user::Event::Registered { user_id, username: format!("user{index}") };
+            let event =
+                user::Event::Registered { user_id, username: format!("user{index}"), display_name: None, guest: false };
             world.append(Subject::User(user_id), user_id, event).await;
         }
         for (&room, index) in rooms.iter().zip(0..) {
@@ -210,7 +219,7 @@ impl History {
         let emoji = ["👍", "🎉"][self.rng.random_range(0..2)].to_owned();
         self.edits += 1;
         match dice {
-            40..60 => message::Event::Edited { message_id, content: format!("edit {}", self.edits) },
+            40..60 => message::Event::Edited { message_id, content: format!("edit {}", self.edits), mentions: vec![] },
             60..63 => message::Event::Deleted { message_id },
             63..66 => message::Event::Pinned { message_id },
             66..68 => message::Event::Unpinned { message_id },

@@ -1,0 +1,90 @@
+//! Codes: the room's own and those of invites.
+
+use chrono::SubsecRound;
+
+use super::{Decision, Event, Interior, normalize_code, settings::checked_code};
+use crate::{clock::Time, decider::Asked, rejection::Rejection};
+
+/// Invites that may stand at once.
+pub const MAX_INVITES: usize = 100;
+
+/// The most uses of one invite: as many as a room has seats at most.
+const MAX_USES: u32 = 500;
+
+/// A code that lets people in without approval. It is gone when it is used up or revoked; one that has run out stays,
+/// and opens nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Invite {
+    /// How many may still use it; `None` means any number.
+    pub uses_left: Option<u32>,
+    /// When it stops working; `None` means never.
+    pub expires_at: Option<Time>,
+}
+
+impl Invite {
+    /// One that expires at a time is over at that time.
+    fn stands(&self, at: Time) -> bool {
+        self.expires_at.is_none_or(|end| end > at)
+    }
+}
+
+impl Interior {
+    /// The invite of a normalized code, if it opens the room at this time: its code as it is stored.
+    pub(super) fn standing_invite(&self, code: &str, at: Time) -> Option<&str> {
+        let (code, invite) = self.invites.get_key_value(code)?;
+        invite.stands(at).then_some(code)
+    }
+
+    pub(super) fn rotate_code(&self, asked: Asked, code: &str) -> Decision {
+        self.check_may_admit(asked)?;
+        let code = checked_code(code)?;
+        Ok(if code == self.code { vec![] } else { vec![Event::CodeRotated { code }] })
+    }
+
+    pub(super) fn create_invite(
+        &self,
+        asked: Asked,
+        code: &str,
+        max_uses: Option<u32>,
+        expires_at: Option<Time>,
+    ) -> Decision {
+        self.check_may_admit(asked)?;
+        let (code, expires_at) = (checked_code(code)?, expires_at.map(|end| end.trunc_subsecs(3)));
+        if max_uses.is_some_and(|uses| !(1..=MAX_USES).contains(&uses)) {
+            return Err(Rejection::invalid(
+                "maxUses",
+                format!("must be 1 to {MAX_USES}; without it there is no limit"),
+            ));
+        }
+        if expires_at.is_some_and(|end| end <= asked.at) {
+            return Err(Rejection::invalid("expiresAt", "must lie in the future"));
+        }
+        if code == normalize_code(&self.code) {
+            return Err(Rejection::Conflict("this is the room's own code"));
+        }
+        let event = Event::InviteCreated { code: code.clone(), max_uses, expires_at };
+        match self.invites.get(&code) {
+            Some(invite) if *invite == (Invite { uses_left: max_uses, expires_at }) => Ok(vec![]),
+            Some(_) => Err(Rejection::Conflict("there is an invite of this code already")),
+            None if self.invites.values().filter(|invite| invite.stands(asked.at)).count() >= MAX_INVITES => {
+                Err(Rejection::Conflict("this room has as many invites as it may have: revoke one first"))
+            }
+            None => Ok(vec![event]),
+        }
+    }
+
+    pub(super) fn revoke_invite(&self, asked: Asked, code: &str) -> Decision {
+        self.check_may_admit(asked)?;
+        let code = normalize_code(code);
+        Ok(if self.invites.contains_key(&code) { vec![Event::InviteRevoked { code }] } else { vec![] })
+    }
+
+    /// One use less; the last one ends it.
+    pub(super) fn use_invite(&mut self, code: &str) {
+        let Some(invite) = self.invites.get_mut(code) else { return };
+        invite.uses_left = invite.uses_left.map(|uses| uses.saturating_sub(1));
+        if invite.uses_left == Some(0) {
+            self.invites.remove(code);
+        }
+    }
+}
