@@ -6,11 +6,12 @@
 use std::borrow::Cow;
 
 use bytes::Bytes;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{
     Deserialize, Deserializer, Serialize,
     de::{DeserializeSeed, IntoDeserializer, MapAccess, Visitor},
 };
-use serde_json::value::RawValue;
+use serde_json::{Map, Value, value::RawValue};
 
 use crate::{
     clock::Time,
@@ -81,19 +82,54 @@ pub struct Header<'a> {
     pub data: &'a RawValue,
 }
 
-#[derive(Serialize)]
+/// What every event has: a CloudEvent 1.0 in structured mode. More attributes may come, here and in `data`: ignore those
+/// that you don't know.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "CloudEvent")]
 struct Wire<'a> {
+    /// The version of CloudEvents.
+    #[schemars(extend("const" = "1.0"))]
     specversion: &'static str,
+    /// Unique for ever. A message and the event that posted it share one id.
     id: EventId,
+    /// Always the same.
+    #[schemars(extend("const" = SOURCE))]
     source: &'static str,
+    /// The room, or the user, that it is about.
     subject: Subject,
+    /// When it was decided. The order of events is their seq, not their time.
     time: Time,
+    /// The user who asked for it.
     actor: UserId,
+    /// The command that it came of, with all that came of the same.
     correlationid: CorrelationId,
+    /// The event that it answers, when no person asked for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     causationid: Option<EventId>,
     #[serde(flatten)]
+    #[schemars(with = "AnyFact")]
     event: &'a Event,
+}
+
+/// What stands for the event where its type is not known yet.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "only its schema is used")]
+struct AnyFact {
+    /// What happened; the version of its form comes last.
+    #[schemars(regex(pattern = r"^voxlog\.[a-z]+\.[a-zA-Z]+\.v[1-9][0-9]*$"))]
+    r#type: String,
+    /// The particulars, by type.
+    data: Map<String, Value>,
+}
+
+impl JsonSchema for Envelope {
+    fn schema_name() -> Cow<'static, str> {
+        Wire::schema_name()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        Wire::json_schema(generator)
+    }
 }
 
 impl<'a> Header<'a> {

@@ -1,5 +1,6 @@
 //! The closed set of facts.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::{
@@ -22,7 +23,7 @@ pub enum Event {
 }
 
 /// What an event is about: a CloudEvent's `subject`, written as the id alone. The event's type tells which it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Subject {
     /// A room, its members, its messages.

@@ -3,8 +3,9 @@
 //! Every id is a UUID version 7 (RFC 9562, section 5.7): its first 48 bits are the milliseconds since 1970, so ids made
 //! later sort later, and a message's id tells when its author named it.
 
-use std::{fmt, str::FromStr};
+use std::{borrow::Cow, fmt, str::FromStr};
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use uuid::{NoContext, Timestamp, Uuid};
 
@@ -16,8 +17,8 @@ use crate::clock::{Clock, Time};
 pub struct InvalidId;
 
 macro_rules! ids {
-    ($($(#[$doc:meta])* $name:ident)*) => {$(
-        $(#[$doc])*
+    ($($(#[doc = $doc:literal])* $name:ident)*) => {$(
+        $(#[doc = $doc])*
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $name(Uuid);
 
@@ -74,6 +75,16 @@ macro_rules! ids {
                 deserializer.deserialize_str(IdVisitor).map(Self)
             }
         }
+
+        impl JsonSchema for $name {
+            fn schema_name() -> Cow<'static, str> {
+                stringify!($name).into()
+            }
+
+            fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+                schema(concat!($($doc),*).trim(), generator)
+            }
+        }
     )*};
 }
 
@@ -119,6 +130,17 @@ fn parse(text: &str) -> Result<Uuid, InvalidId> {
         Ok(id) if hyphenated && id.get_version_num() == 7 => Ok(id),
         _ => Err(InvalidId),
     }
+}
+
+/// Written in small letters, read in any.
+fn schema(description: &str, generator: &SchemaGenerator) -> Schema {
+    let hex = if generator.contract().is_serialize() { "[0-9a-f]" } else { "[0-9a-fA-F]" };
+    json_schema!({
+        "description": format!("{description} A UUID of version 7."),
+        "type": "string",
+        "format": "uuid",
+        "pattern": format!("^{hex}{{8}}-{hex}{{4}}-7{hex}{{3}}-{hex}{{4}}-{hex}{{12}}$"),
+    })
 }
 
 /// Ids travel as text in every encoding, MessagePack included, so that an event reads the same in both.

@@ -26,6 +26,8 @@ pub mod envelope;
 pub mod event;
 pub mod upcast;
 
+pub mod schema;
+
 pub mod log;
 
 pub mod testing;

@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use chrono::TimeDelta;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -64,7 +65,7 @@ pub struct Draft {
 }
 
 /// What kind of content a message has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// Written words.
@@ -79,10 +80,10 @@ pub enum Kind {
 }
 
 /// What has happened to a message, as it stands in the log.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "type", content = "data", rename_all_fields = "camelCase")]
 pub enum Event {
-    /// It was written.
+    /// A message was written.
     #[serde(rename = "voxlog.message.posted.v1")]
     Posted {
         /// Also the id of this event.
@@ -90,6 +91,7 @@ pub enum Event {
         /// Who wrote it.
         author_id: UserId,
         /// What it says.
+        #[schemars(length(min = 1, max = MAX_CONTENT_CHARS))]
         content: String,
         /// What kind of content.
         #[serde(default, rename = "type")]
@@ -102,38 +104,41 @@ pub enum Event {
         thread_root: Option<MessageId>,
         /// The members whom it mentions, each once.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        #[schemars(length(max = MAX_MENTIONS), extend("uniqueItems" = true))]
         mentions: Vec<UserId>,
     },
-    /// It says something else now.
+    /// A message says something else now.
     #[serde(rename = "voxlog.message.edited.v1")]
     Edited {
         /// Which message.
         message_id: MessageId,
         /// What it says.
+        #[schemars(length(min = 1, max = MAX_CONTENT_CHARS))]
         content: String,
         /// The members whom it mentions now, each once.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        #[schemars(length(max = MAX_MENTIONS), extend("uniqueItems" = true))]
         mentions: Vec<UserId>,
     },
-    /// It was taken back.
+    /// A message was taken back.
     #[serde(rename = "voxlog.message.deleted.v1")]
     Deleted {
         /// Which message.
         message_id: MessageId,
     },
-    /// It stands among the pins.
+    /// A message stands among the room's pins.
     #[serde(rename = "voxlog.message.pinned.v1")]
     Pinned {
         /// Which message.
         message_id: MessageId,
     },
-    /// It stands among the pins no longer.
+    /// A message stands among the room's pins no longer.
     #[serde(rename = "voxlog.message.unpinned.v1")]
     Unpinned {
         /// Which message.
         message_id: MessageId,
     },
-    /// Somebody answered it with an emoji.
+    /// Somebody answered a message with an emoji.
     #[serde(rename = "voxlog.reaction.added.v1")]
     ReactionAdded {
         /// Which message.
@@ -141,9 +146,10 @@ pub enum Event {
         /// Who.
         user_id: UserId,
         /// With what.
+        #[schemars(length(min = 1, max = MAX_EMOJI_BYTES))]
         emoji: String,
     },
-    /// Somebody took an emoji back.
+    /// Somebody took an emoji back from a message.
     #[serde(rename = "voxlog.reaction.removed.v1")]
     ReactionRemoved {
         /// Which message.
@@ -151,6 +157,7 @@ pub enum Event {
         /// Who.
         user_id: UserId,
         /// Which emoji.
+        #[schemars(length(min = 1, max = MAX_EMOJI_BYTES))]
         emoji: String,
     },
 }
@@ -272,8 +279,8 @@ impl Decider for Message {
 }
 
 impl Scene<'_> {
-    /// The asker's role in the room, when they may do such a thing there at all.
-    fn check_rights(&self, asked: Asked, command: &Command) -> Result<Role, Rejection> {
+    /// The asker's role in the room, when they may do such a thing there at all, whatever the message.
+    pub fn check_rights(&self, asked: Asked, command: &Command) -> Result<Role, Rejection> {
         let room = self.room.interior().ok_or(Rejection::NotFound("room"))?;
         let role = room.standing(asked)?;
         if !self.room.is_open() {

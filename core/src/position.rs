@@ -1,7 +1,8 @@
 //! Where something stands in the log.
 
-use std::{fmt, str::FromStr};
+use std::{borrow::Cow, fmt, str::FromStr};
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -60,6 +61,21 @@ impl fmt::Display for Seq {
     }
 }
 
+impl JsonSchema for Seq {
+    fn schema_name() -> Cow<'static, str> {
+        "Seq".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "Where an event stands in its stream of the log. The first is 1; 0 stands before all.",
+            "type": "integer",
+            "minimum": 0,
+            "maximum": Self::MAX.0,
+        })
+    }
+}
+
 /// One of the log's streams.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -109,7 +125,7 @@ fn fnv1a_64(bytes: &[u8]) -> u64 {
 }
 
 /// What a room's events are about. Each class of a room is a chain of its own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Class {
     /// The room itself: lifecycle, settings, members, roles.
@@ -154,7 +170,7 @@ impl Chain {
 }
 
 /// The last seq of each class of a room that somebody holds or that the log has; 0 where there is none.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Heads {
     /// Of the control chain.
@@ -190,8 +206,8 @@ impl Heads {
     }
 }
 
-/// A position in a client's hand: the last seq it has seen of each class, `None` for a class it holds nothing of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+/// A position in a client's hand: the last seq it has seen of each class. A class that is left out begins at its head.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Cursor {
     /// Of the control chain.
@@ -214,6 +230,21 @@ pub struct Position {
 impl fmt::Display for Position {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.partition, self.seq)
+    }
+}
+
+impl JsonSchema for Position {
+    fn schema_name() -> Cow<'static, str> {
+        "Position".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "A point in the log, as a write answers it and a read may ask for it.",
+            "type": "string",
+            "pattern": "^[0-9]{1,5}:[0-9]{1,16}$",
+            "examples": ["3:1042"],
+        })
     }
 }
 

@@ -8,6 +8,7 @@
 //! Sanctions outlive the seat: who leaves while muted comes back muted, and an unban lifts no mute. A sanction that has
 //! run out holds nobody, though it stays in the state: a ban until its user joins again, a mute until the next one.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -18,8 +19,9 @@ use crate::{
 };
 
 pub use code::{code, normalize_code};
-pub use invites::{Invite, MAX_INVITES};
+pub use invites::{Invite, MAX_INVITE_USES, MAX_INVITES};
 pub use membership::MAX_REQUESTS;
+pub use moderation::MAX_REASON_CHARS;
 pub use settings::{
     Changes, MAX_DESCRIPTION_CHARS, MAX_NAME_CHARS, MAX_SEATS, MAX_SLOW_MODE_S, MIN_SEATS, Settings, SettingsPatch,
 };
@@ -134,45 +136,52 @@ pub enum Command {
 }
 
 /// What has happened to a room, as it stands in the log.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "type", content = "data", rename_all_fields = "camelCase")]
 pub enum Event {
     /// The room opened, with its owner in the first seat.
     #[serde(rename = "voxlog.room.created.v1")]
     Created {
         /// What people call it.
+        #[schemars(length(min = 1, max = MAX_NAME_CHARS))]
         name: String,
         /// What it is for.
         #[serde(default)]
+        #[schemars(length(max = MAX_DESCRIPTION_CHARS))]
         description: String,
         /// Short and unambiguous; whoever knows it may join.
+        #[schemars(regex(pattern = STORED_CODE))]
         code: String,
         /// Its first member.
         owner_id: UserId,
         /// Seats.
+        #[schemars(range(min = MIN_SEATS, max = MAX_SEATS))]
         max_users: u16,
         /// How it behaves.
         settings: Settings,
     },
-    /// Some of it changed; what is absent stayed as it was.
+    /// Some of the room changed; what is absent stayed as it was.
     #[serde(rename = "voxlog.room.updated.v1")]
     Updated(Changes),
-    /// It closed for good.
+    /// The room closed for good.
     #[serde(rename = "voxlog.room.archived.v1")]
     Archived {},
-    /// It has another code.
+    /// The room has another code; the old one opens nothing any more.
     #[serde(rename = "voxlog.room.codeRotated.v1")]
     CodeRotated {
         /// Whoever knows it may join.
+        #[schemars(regex(pattern = STORED_CODE))]
         code: String,
     },
     /// An invite lets people in.
     #[serde(rename = "voxlog.invite.created.v1")]
     InviteCreated {
         /// By which they join.
+        #[schemars(regex(pattern = STORED_CODE))]
         code: String,
         /// How many may use it; absent means any number.
         #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schemars(range(min = 1))]
         max_uses: Option<u32>,
         /// When it stops working; absent means never.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -235,8 +244,9 @@ pub enum Event {
     Kicked {
         /// Whose.
         user_id: UserId,
-        /// Why.
+        /// Why. Told to everyone in the room.
         #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schemars(length(min = 1, max = MAX_REASON_CHARS))]
         reason: Option<String>,
     },
     /// Somebody is kept out, and lost their seat if they had one.
@@ -247,8 +257,9 @@ pub enum Event {
         /// Until when; absent means for ever.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         until: Option<Time>,
-        /// Why.
+        /// Why. Told to everyone in the room.
         #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schemars(length(min = 1, max = MAX_REASON_CHARS))]
         reason: Option<String>,
     },
     /// Somebody may join again.
@@ -265,8 +276,9 @@ pub enum Event {
         /// Until when; absent means for ever.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         until: Option<Time>,
-        /// Why.
+        /// Why. Told to everyone in the room.
         #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schemars(length(min = 1, max = MAX_REASON_CHARS))]
         reason: Option<String>,
     },
     /// Somebody may write again.
@@ -311,6 +323,9 @@ impl Event {
         "voxlog.member.roleChanged.v1",
     ];
 }
+
+/// A code as it stands in the log.
+const STORED_CODE: &str = "^[0-9A-Z]{4,32}$";
 
 type Decision = Result<Vec<Event>, Rejection>;
 

@@ -21,6 +21,12 @@ use crate::{
     room,
 };
 
+pub use committed::assert_committed;
+pub use fits::faults;
+
+mod committed;
+mod fits;
+
 /// Owns the rooms of these tests.
 pub const ALICE: UserId = UserId::from_uuid(id(0xa11ce));
 /// Somebody else.

@@ -3,6 +3,7 @@
 //! A user's chain takes no commands: identity tells it facts that are already so, and read markers only ever go up.
 //! So nothing here is fenced, and a reader takes the chain as it comes.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -11,7 +12,7 @@ use crate::{
 };
 
 /// What has happened to a user, as it stands in the log.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "type", content = "data", rename_all_fields = "camelCase")]
 pub enum Event {
     /// Somebody has an account now, or is here as a guest. The first event of every user's chain.
@@ -20,6 +21,7 @@ pub enum Event {
         /// Who.
         user_id: UserId,
         /// Unique, 3 to 32 characters.
+        #[schemars(length(min = 3, max = 32))]
         username: String,
         /// What people call them; absent means by the username.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -28,12 +30,13 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         guest: bool,
     },
-    /// Their profile is another now. It is told whole.
+    /// A user's profile is another now. It is told whole.
     #[serde(rename = "voxlog.user.updated.v1")]
     Updated {
         /// Who.
         user_id: UserId,
         /// Unique, 3 to 32 characters.
+        #[schemars(length(min = 3, max = 32))]
         username: String,
         /// What people call them; absent means by the username.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -42,7 +45,7 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         avatar_url: Option<String>,
     },
-    /// They signed in.
+    /// Somebody signed in.
     #[serde(rename = "voxlog.session.started.v1")]
     SessionStarted {
         /// Who.
@@ -58,7 +61,7 @@ pub enum Event {
         /// The sign-in, or the API key.
         session_id: SessionId,
     },
-    /// They have read a room up to a message.
+    /// Somebody has read a room up to a message.
     #[serde(rename = "voxlog.read.marked.v1")]
     ReadMarked {
         /// Who.

@@ -69,6 +69,11 @@ impl Namespace {
         }
     }
 
+    /// Where gateways tell each other what of their clients' limits was used: `vox.limits`. Nothing of it is kept.
+    pub fn limits(&self) -> String {
+        format!("{self}.limits")
+    }
+
     /// What a record of a partition's stream is, by its subject; `None` when this version does not know it.
     pub fn parse(&self, subject: &str) -> Option<Subject> {
         let rest = subject.strip_prefix(self.0.as_str())?.strip_prefix(".log.")?;

@@ -12,6 +12,9 @@ pub const MAX_EMOJI_BYTES: usize = 32;
 /// The most people whom one message mentions.
 pub const MAX_MENTIONS: usize = 50;
 
+/// An id as it is written.
+const ID_BYTES: usize = 36;
+
 pub(super) fn check_kind(kind: Kind) -> Result<(), Rejection> {
     match kind {
         Kind::Text => Ok(()),
@@ -53,7 +56,9 @@ pub(super) fn checked_emoji(emoji: &str) -> Result<String, Rejection> {
 pub(super) fn mentions(content: &str) -> Result<Vec<UserId>, Rejection> {
     let mut mentioned = Vec::new();
     for (at, _) in content.match_indices("<@") {
-        let named = content[at + 2..].split_once('>').and_then(|(id, _)| id.parse().ok());
+        let (begin, end) = (at + 2, at + 2 + ID_BYTES);
+        let closed = content.as_bytes().get(end) == Some(&b'>');
+        let named = content.get(begin..end).filter(|_| closed).and_then(|id| id.parse().ok());
         if let Some(user) = named.filter(|user| !mentioned.contains(user)) {
             if mentioned.len() == MAX_MENTIONS {
                 return Err(Rejection::invalid("content", format!("must not mention more than {MAX_MENTIONS} people")));

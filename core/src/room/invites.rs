@@ -1,18 +1,16 @@
 //! Codes: the room's own and those of invites.
 
-use chrono::SubsecRound;
-
-use super::{Decision, Event, Interior, normalize_code, settings::checked_code};
+use super::{Decision, Event, Interior, moderation::checked_end, normalize_code, settings::checked_code};
 use crate::{clock::Time, decider::Asked, rejection::Rejection};
 
 /// Invites that may stand at once.
 pub const MAX_INVITES: usize = 100;
 
 /// The most uses of one invite: as many as a room has seats at most.
-const MAX_USES: u32 = 500;
+pub const MAX_INVITE_USES: u32 = 500;
 
-/// A code that lets people in without approval. It is gone when it is used up or revoked; one that has run out stays,
-/// and opens nothing.
+/// A code that lets people in without approval. It is gone when it is used up or revoked; one that has run out opens
+/// nothing, and stays until its place is wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Invite {
     /// How many may still use it; `None` means any number.
@@ -38,6 +36,9 @@ impl Interior {
     pub(super) fn rotate_code(&self, asked: Asked, code: &str) -> Decision {
         self.check_may_admit(asked)?;
         let code = checked_code(code)?;
+        if self.invites.contains_key(&code) {
+            return Err(Rejection::Conflict("this is the code of an invite"));
+        }
         Ok(if code == self.code { vec![] } else { vec![Event::CodeRotated { code }] })
     }
 
@@ -49,15 +50,13 @@ impl Interior {
         expires_at: Option<Time>,
     ) -> Decision {
         self.check_may_admit(asked)?;
-        let (code, expires_at) = (checked_code(code)?, expires_at.map(|end| end.trunc_subsecs(3)));
-        if max_uses.is_some_and(|uses| !(1..=MAX_USES).contains(&uses)) {
+        // Clients ask for it by the seconds that are left.
+        let (code, expires_at) = (checked_code(code)?, checked_end("expiresInS", asked, expires_at)?);
+        if max_uses.is_some_and(|uses| !(1..=MAX_INVITE_USES).contains(&uses)) {
             return Err(Rejection::invalid(
                 "maxUses",
-                format!("must be 1 to {MAX_USES}; without it there is no limit"),
+                format!("must be 1 to {MAX_INVITE_USES}; without it there is no limit"),
             ));
-        }
-        if expires_at.is_some_and(|end| end <= asked.at) {
-            return Err(Rejection::invalid("expiresAt", "must lie in the future"));
         }
         if code == normalize_code(&self.code) {
             return Err(Rejection::Conflict("this is the room's own code"));
@@ -77,6 +76,16 @@ impl Interior {
         self.check_may_admit(asked)?;
         let code = normalize_code(code);
         Ok(if self.invites.contains_key(&code) { vec![Event::InviteRevoked { code }] } else { vec![] })
+    }
+
+    /// Where the list is full, the one that ran out first makes room: no more stand than the list holds, so there is one.
+    pub(super) fn add_invite(&mut self, code: String, invite: Invite) {
+        if self.invites.len() >= MAX_INVITES {
+            let first = self.invites.iter().filter_map(|(code, invite)| Some((invite.expires_at?, code))).min();
+            let first = first.map(|(_, code)| code.clone());
+            first.and_then(|code| self.invites.remove(&code));
+        }
+        self.invites.insert(code, invite);
     }
 
     /// One use less; the last one ends it.

@@ -79,6 +79,9 @@ impl Interior {
     pub(super) fn approve(&self, asked: Asked, user: UserId) -> Decision {
         self.check_may_admit(asked)?;
         match self.requests.get(&user) {
+            Some(Role::Guest) if !self.settings.allow_guests => {
+                Err(Rejection::Conflict("this room takes no guests any more"))
+            }
             Some(role) => {
                 self.check_seat()?;
                 Ok(vec![Event::Approved { user_id: user, role: *role }])

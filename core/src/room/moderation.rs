@@ -8,10 +8,10 @@ use super::{Decision, Event, Interior, Role};
 use crate::{clock::Time, decider::Asked, id::UserId, rejection::Rejection};
 
 /// The longest reason, in characters.
-const MAX_REASON_CHARS: usize = 200;
+pub const MAX_REASON_CHARS: usize = 200;
 
-/// The longest sanction that ends by itself. It keeps the year at four digits, which every reader of RFC 3339 knows.
-const MAX_SANCTION: TimeDelta = TimeDelta::days(100 * 365);
+/// The latest end of what ends by itself. It keeps the year at four digits, which every reader of RFC 3339 knows.
+const MAX_AHEAD: TimeDelta = TimeDelta::days(100 * 365);
 
 impl Interior {
     pub(super) fn kick(&self, asked: Asked, user: UserId, reason: Option<&str>) -> Decision {
@@ -24,7 +24,7 @@ impl Interior {
     /// A ban may reach somebody who is not, or not any more, a member.
     pub(super) fn ban(&self, asked: Asked, user: UserId, until: Option<Time>, reason: Option<&str>) -> Decision {
         self.check_rank(asked, user)?;
-        let (until, reason) = (checked_end(asked, until)?, checked_reason(reason)?);
+        let (until, reason) = (checked_end("until", asked, until)?, checked_reason(reason)?);
         if self.bans.get(&user) == Some(&until) {
             return Ok(vec![]);
         }
@@ -38,7 +38,7 @@ impl Interior {
 
     pub(super) fn mute(&self, asked: Asked, user: UserId, until: Option<Time>, reason: Option<&str>) -> Decision {
         self.check_rank(asked, user)?;
-        let (until, reason) = (checked_end(asked, until)?, checked_reason(reason)?);
+        let (until, reason) = (checked_end("until", asked, until)?, checked_reason(reason)?);
         self.role_of(user)?;
         if self.mutes.get(&user) == Some(&until) {
             return Ok(vec![]);
@@ -121,15 +121,15 @@ fn checked_reason(reason: Option<&str>) -> Result<Option<String>, Rejection> {
 }
 
 /// Cut to milliseconds, like every time in the log.
-fn checked_end(asked: Asked, until: Option<Time>) -> Result<Option<Time>, Rejection> {
-    let Some(until) = until.map(|until| until.trunc_subsecs(3)) else {
+pub(super) fn checked_end(field: &'static str, asked: Asked, end: Option<Time>) -> Result<Option<Time>, Rejection> {
+    let Some(end) = end.map(|end| end.trunc_subsecs(3)) else {
         return Ok(None);
     };
-    if until <= asked.at {
-        return Err(Rejection::invalid("until", "must lie in the future"));
+    if end <= asked.at {
+        return Err(Rejection::invalid(field, "must lie in the future"));
     }
-    if until - asked.at > MAX_SANCTION {
-        return Err(Rejection::invalid("until", "at most a hundred years ahead; without it there is no end"));
+    if end - asked.at > MAX_AHEAD {
+        return Err(Rejection::invalid(field, "at most a hundred years ahead; without it there is no end"));
     }
-    Ok(Some(until))
+    Ok(Some(end))
 }

@@ -1,5 +1,6 @@
 //! What a room is called, how many it seats, how it behaves, and its beginning and end.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{Decision, Event, Interior, Role, normalize_code};
@@ -21,7 +22,7 @@ pub const MAX_NAME_CHARS: usize = 80;
 pub const MAX_DESCRIPTION_CHARS: usize = 500;
 
 /// How a room behaves.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own, any combination is a room")]
 pub struct Settings {
@@ -34,8 +35,9 @@ pub struct Settings {
     /// Messages are kept. Otherwise they are delivered live and gone from the log after 60 s.
     pub record_messages: bool,
     /// Seconds between two messages of one member; 0 means no limit.
+    #[schemars(range(max = MAX_SLOW_MODE_S))]
     pub slow_mode_s: u32,
-    /// Days after which messages are erased; `None` means never.
+    /// Days after which messages are erased; null means never.
     pub retention_days: Option<u32>,
 }
 
@@ -52,9 +54,9 @@ impl Default for Settings {
     }
 }
 
-/// Which settings change; `None` stays as it is. On a room with `{isPublic: true, slowModeS: 0}`, `{slowModeS: 5}` makes
+/// Which settings change; what is absent stays as it is. On a room with `{isPublic: true, slowModeS: 0}`, `{slowModeS: 5}` makes
 /// `{isPublic: true, slowModeS: 5}`.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct SettingsPatch {
     /// Whether it is listed, and joinable without a code.
@@ -65,9 +67,10 @@ pub struct SettingsPatch {
     pub require_approval: Option<bool>,
     /// Whether messages are kept.
     pub record_messages: Option<bool>,
-    /// Seconds between two messages of one member.
+    /// Seconds between two messages of one member; 0 means no limit.
+    #[schemars(range(max = MAX_SLOW_MODE_S))]
     pub slow_mode_s: Option<u32>,
-    /// Days after which messages are erased; `Some(None)`, `null` in JSON, means never.
+    /// Days after which messages are erased; null means never.
     #[serde(deserialize_with = "given")]
     pub retention_days: Option<Option<u32>>,
 }
@@ -91,19 +94,23 @@ impl SettingsPatch {
     }
 }
 
-/// What changes of a room; `None` stays as it is. A command asks with a [`SettingsPatch`], an event tells the
-/// [`Settings`] whole.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+/// What changes of a room; what is absent stays as it is. Settings are told whole.
+// By an event, that is; a command asks with a patch of them.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
+#[schemars(rename = "Changes", bound = "S: JsonSchema + Default + Serialize")]
 pub struct Changes<S = Settings> {
     /// What people call it.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = MAX_NAME_CHARS))]
     pub name: Option<String>,
     /// What it is for.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = MAX_DESCRIPTION_CHARS))]
     pub description: Option<String>,
     /// Seats; not below the members it has.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = MIN_SEATS, max = MAX_SEATS))]
     pub max_users: Option<u16>,
     /// How it behaves.
     #[serde(skip_serializing_if = "Option::is_none")]

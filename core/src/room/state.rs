@@ -2,6 +2,7 @@
 
 use std::{collections::HashMap, time::Duration};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::{Event, Invite, Settings};
@@ -11,7 +12,7 @@ use crate::{clock::Time, decider::Asked, id::UserId, rejection::Rejection};
 pub const UNRECORDED_TTL: Duration = Duration::from_mins(1);
 
 /// What a member may do, from least to most.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
     /// Here without an account.
@@ -38,7 +39,7 @@ pub enum Room {
 
 /// What a room has inside, open or archived. Its serialized form is what its members are shown: the members as a list
 /// sorted by id, and no sanctions.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Interior {
     /// What people call it.
@@ -53,6 +54,7 @@ pub struct Interior {
     pub settings: Settings,
     /// Who is in it, the owner included.
     #[serde(serialize_with = "as_list")]
+    #[schemars(with = "Vec<MemberView>")]
     pub members: HashMap<UserId, Role>,
     /// Who may not write, and until when.
     #[serde(skip)]
@@ -68,8 +70,9 @@ pub struct Interior {
     pub invites: HashMap<String, Invite>,
 }
 
-/// A room as its members are shown it, at one moment: the fields of [`Interior`] and whether it is archived.
-#[derive(Debug, Clone, Serialize)]
+/// A room as its members are shown it, at one moment.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[schemars(rename = "RoomView")]
 pub struct View {
     /// Closed for good.
     pub archived: bool,
@@ -79,7 +82,7 @@ pub struct View {
 }
 
 /// A member as other members are shown them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct MemberView {
     /// Who.
@@ -160,7 +163,7 @@ impl Interior {
             Event::Updated(changes) => self.change(changes),
             Event::CodeRotated { code } => self.code.clone_from(code),
             Event::InviteCreated { code, max_uses, expires_at } => {
-                self.invites.insert(code.clone(), Invite { uses_left: *max_uses, expires_at: *expires_at });
+                self.add_invite(code.clone(), Invite { uses_left: *max_uses, expires_at: *expires_at });
             }
             Event::InviteRevoked { code } => {
                 self.invites.remove(code);

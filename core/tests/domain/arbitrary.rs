@@ -8,8 +8,9 @@ use voxlog_core::{
     decider::Asked,
     envelope::Envelope,
     event::{Event, Subject},
-    id::{CorrelationId, EventId, MessageId, RoomId, UserId},
+    id::{CorrelationId, EventId, MessageId, RoomId, SessionId, UserId},
     message::{self, Draft, Kind},
+    position::Seq,
     room::{self, Changes, Command, Role, Settings, SettingsPatch},
     testing::{ALICE, ANSWER, BOB, CAROL, CODE, DAVE, ERIN, HELLO, NOON},
     user,
@@ -25,8 +26,13 @@ fn time() -> impl Strategy<Value = Time> {
     (0..7_200_000_i64).prop_map(|ms| NOON + TimeDelta::milliseconds(ms))
 }
 
+/// Whether somebody has an account never changes: of the five, Dave and Erin are here without one.
+pub(crate) fn is_guest(user: UserId) -> bool {
+    [DAVE, ERIN].contains(&user)
+}
+
 pub(crate) fn asked() -> impl Strategy<Value = Asked> {
-    (person(), prop::bool::weighted(0.1), time()).prop_map(|(by, guest, at)| Asked { by, guest, at })
+    (person(), time()).prop_map(|(by, at)| Asked { by, guest: is_guest(by), at })
 }
 
 /// Mostly words, now and then anything.
@@ -39,8 +45,7 @@ fn role() -> impl Strategy<Value = Role> {
 }
 
 fn settings() -> impl Strategy<Value = Settings> {
-    let rarely = || prop::bool::weighted(0.1);
-    (any::<bool>(), rarely(), rarely(), any::<bool>(), prop_oneof![9 => Just(0), 1 => any::<u32>()]).prop_map(
+    (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>(), prop_oneof![9 => Just(0), 1 => any::<u32>()]).prop_map(
         |(is_public, allow_guests, require_approval, record_messages, slow_mode_s)| Settings {
             is_public,
             allow_guests,
@@ -58,12 +63,12 @@ fn seats() -> impl Strategy<Value = u16> {
 }
 
 fn settings_patch() -> impl Strategy<Value = SettingsPatch> {
-    let rarely = || option::weighted(0.1, any::<bool>());
+    let switch = || option::of(any::<bool>());
     (
-        option::of(any::<bool>()),
-        rarely(),
-        rarely(),
-        option::of(any::<bool>()),
+        switch(),
+        switch(),
+        switch(),
+        switch(),
         option::weighted(0.1, any::<u32>()),
         option::weighted(0.1, option::of(any::<u32>())),
     )
@@ -79,6 +84,18 @@ fn changes<S: std::fmt::Debug>(settings: impl Strategy<Value = S>) -> impl Strat
 
 fn code() -> impl Strategy<Value = String> {
     prop_oneof![9 => Just(CODE.to_owned()), 1 => text()]
+}
+
+/// The room's own, one of few that invites have, or nonsense.
+fn any_code() -> impl Strategy<Value = String> {
+    let known = prop::sample::select(vec![CODE, "INVITE22", "INVITE33"]).prop_map(str::to_owned);
+    prop_oneof![19 => known, 1 => text()]
+}
+
+fn invite() -> impl Strategy<Value = Command> {
+    let uses = || prop_oneof![19 => 1..4_u32, 1 => any::<u32>()];
+    (any_code(), option::of(uses()), option::of(time()))
+        .prop_map(|(code, max_uses, expires_at)| Command::CreateInvite { code, max_uses, expires_at })
 }
 
 /// Few seats, so that it fills up; the code is the one that [`room_command`] mostly knows.
@@ -105,8 +122,13 @@ pub(crate) fn room_command() -> impl Strategy<Value = Command> {
         2 => create(),
         2 => changes(settings_patch()).prop_map(Command::Update),
         1 => prop::bool::weighted(0.1).prop_map(|rarely| if rarely { Command::Archive } else { Command::Leave }),
-        10 => option::of(code()).prop_map(|code| Command::Join { code }),
+        10 => option::of(any_code()).prop_map(|code| Command::Join { code }),
         1 => Just(Command::Leave),
+        1 => any_code().prop_map(|code| Command::RotateCode { code }),
+        2 => person().prop_map(|user| Command::Approve { user }),
+        1 => person().prop_map(|user| Command::Deny { user }),
+        3 => invite(),
+        1 => any_code().prop_map(|code| Command::RevokeInvite { code }),
         2 => (person(), option::of(text())).prop_map(|(user, reason)| Command::Kick { user, reason }),
         2 => sanction().prop_map(|(user, until, reason)| Command::Ban { user, until, reason }),
         2 => person().prop_map(|user| Command::Unban { user }),
@@ -176,6 +198,14 @@ fn room_event() -> BoxedStrategy<room::Event> {
         ),
         changes(settings()).prop_map(E::Updated),
         Just(E::Archived {}),
+        text().prop_map(|code| E::CodeRotated { code }),
+        (text(), option::of(any::<u32>()), option::of(any_time()))
+            .prop_map(|(code, max_uses, expires_at)| E::InviteCreated { code, max_uses, expires_at }),
+        text().prop_map(|code| E::InviteRevoked { code }),
+        (text(), user(), role()).prop_map(|(code, user_id, role)| E::InviteUsed { code, user_id, role }),
+        (user(), role()).prop_map(|(user_id, role)| E::Requested { user_id, role }),
+        (user(), role()).prop_map(|(user_id, role)| E::Approved { user_id, role }),
+        user().prop_map(|user_id| E::Denied { user_id }),
         (user(), role()).prop_map(|(user_id, role)| E::Joined { user_id, role }),
         user().prop_map(|user_id| E::Left { user_id }),
         (user(), option::of(text())).prop_map(|(user_id, reason)| E::Kicked { user_id, reason }),
@@ -194,22 +224,24 @@ fn room_event() -> BoxedStrategy<room::Event> {
 
 fn message_event() -> BoxedStrategy<message::Event> {
     use message::Event as E;
-    let post = (message_id(), user(), any::<String>(), kind(), option::of(message_id()), option::of(message_id()));
+    let mentions = || prop::collection::vec(user(), 0..3);
+    let cited = || option::of(message_id());
+    let post = (message_id(), user(), any::<String>(), kind(), cited(), cited(), mentions());
     let reaction = || (message_id(), user(), any::<String>());
     prop_oneof![
-        post.prop_map(|(message_id, author_id, content, kind, reply_to, thread_root)| E::Posted {
+        post.prop_map(|(message_id, author_id, content, kind, reply_to, thread_root, mentions)| E::Posted {
             message_id,
             author_id,
             content,
             kind,
             reply_to,
             thread_root,
-            mentions: vec![]
+            mentions
         }),
-        (message_id(), any::<String>()).prop_map(|(message_id, content)| E::Edited {
+        (message_id(), any::<String>(), mentions()).prop_map(|(message_id, content, mentions)| E::Edited {
             message_id,
             content,
-            mentions: vec![]
+            mentions
         }),
         message_id().prop_map(|message_id| E::Deleted { message_id }),
         message_id().prop_map(|message_id| E::Pinned { message_id }),
@@ -220,15 +252,38 @@ fn message_event() -> BoxedStrategy<message::Event> {
     .boxed()
 }
 
+fn user_event() -> BoxedStrategy<user::Event> {
+    use user::Event as E;
+    let (text, may_be) = (any::<String>, || option::of(any::<String>()));
+    let session = || uuid().prop_map(SessionId::from_uuid);
+    let room = || uuid().prop_map(RoomId::from_uuid);
+    let seq = || (0..=Seq::MAX.0).prop_map(Seq);
+    prop_oneof![
+        (user(), text(), may_be(), any::<bool>()).prop_map(|(user_id, username, display_name, guest)| E::Registered {
+            user_id,
+            username,
+            display_name,
+            guest
+        }),
+        (user(), text(), may_be(), may_be()).prop_map(|(user_id, username, display_name, avatar_url)| E::Updated {
+            user_id,
+            username,
+            display_name,
+            avatar_url
+        }),
+        (user(), session()).prop_map(|(user_id, session_id)| E::SessionStarted { user_id, session_id }),
+        (user(), session()).prop_map(|(user_id, session_id)| E::SessionRevoked { user_id, session_id }),
+        (user(), room(), seq()).prop_map(|(user_id, room_id, seq)| E::ReadMarked { user_id, room_id, seq }),
+    ]
+    .boxed()
+}
+
 fn about_something() -> impl Strategy<Value = (Subject, Event)> {
     let room = || uuid().prop_map(|id| Subject::Room(RoomId::from_uuid(id)));
-    let registered = (user(), any::<String>()).prop_map(|(user_id, username)| {
-        Event::User(user::Event::Registered { user_id, username, display_name: None, guest: false })
-    });
     prop_oneof![
         4 => (room(), room_event().prop_map(Event::Room)),
         4 => (room(), message_event().prop_map(Event::Message)),
-        1 => (user().prop_map(Subject::User), registered),
+        1 => (user().prop_map(Subject::User), user_event().prop_map(Event::User)),
     ]
 }
 

@@ -2,11 +2,16 @@
 
 mod arbitrary;
 mod envelope;
+mod guests;
+mod invites;
 mod laws;
 mod membership;
+mod mentions;
 mod message;
 mod moderation;
+mod requests;
 mod roles;
 mod schemas;
 mod settings;
+mod slow_mode;
 mod view;

@@ -114,23 +114,20 @@ fn a_code_is_stored_as_it_is_compared() {
 
 #[test]
 fn what_this_version_does_not_carry_out_cannot_be_switched_on() {
-    let unsupported = [
-        Settings { allow_guests: true, ..Settings::default() },
-        Settings { require_approval: true, ..Settings::default() },
-        Settings { slow_mode_s: 1, ..Settings::default() },
-        Settings { retention_days: Some(30), ..Settings::default() },
-    ];
-    for settings in unsupported {
-        given::<Room>([]).when(create("Lobby", 10, settings)).then_unsupported();
+    let settings = Settings { retention_days: Some(30), ..Settings::default() };
+    given::<Room>([]).when(create("Lobby", 10, settings)).then_unsupported();
+    given::<Room>(open_room()).when(patched(json!({ "retentionDays": 30 }))).then_unsupported();
+}
+
+#[test]
+fn slow_mode_asks_for_a_pause_of_up_to_six_hours() {
+    let slow = |slow_mode_s| Settings { slow_mode_s, ..Settings::default() };
+    for too_long in [21_601, u32::MAX] {
+        given::<Room>([]).when(create("Lobby", 10, slow(too_long))).then_invalid("slowModeS");
+        given::<Room>(open_room()).when(patched(json!({ "slowModeS": too_long }))).then_invalid("slowModeS");
     }
-    let patches = [
-        json!({ "allowGuests": true }),
-        json!({ "requireApproval": true }),
-        json!({ "slowModeS": 1 }),
-        json!({ "retentionDays": 30 }),
-    ];
-    for patch in patches {
-        given::<Room>(open_room()).when(patched(patch)).then_unsupported();
+    for pause in [1, 21_600] {
+        given::<Room>(open_room()).when(patched(json!({ "slowModeS": pause }))).then([now(slow(pause))]);
     }
 }
 
