@@ -6,7 +6,8 @@ use serde::{Deserialize, de::IntoDeserializer, de::value};
 use sqlx::{Row, postgres::PgRow};
 use uuid::Uuid;
 use voxlog_core::{
-    id::{MessageId, UserId},
+    clock::Time,
+    id::{MessageId, RoomId, UserId},
     message::Kind,
     position::{Partition, Seq},
     room::Role,
@@ -65,6 +66,10 @@ pub(crate) fn seq(row: &PgRow, column: &str) -> Result<Seq, sqlx::Error> {
     Ok(Seq(u64::try_from(seq).map_err(|error| sqlx::Error::Decode(error.into()))?))
 }
 
+pub(crate) fn room(row: &PgRow, column: &str) -> Result<RoomId, sqlx::Error> {
+    row.try_get(column).map(RoomId::from_uuid)
+}
+
 pub(crate) fn user(row: &PgRow, column: &str) -> Result<UserId, sqlx::Error> {
     row.try_get(column).map(UserId::from_uuid)
 }
@@ -75,6 +80,25 @@ pub(crate) fn message(row: &PgRow, column: &str) -> Result<MessageId, sqlx::Erro
 
 pub(crate) fn maybe_message(row: &PgRow, column: &str) -> Result<Option<MessageId>, sqlx::Error> {
     Ok(row.try_get::<Option<Uuid>, _>(column)?.map(MessageId::from_uuid))
+}
+
+/// A count that there may be none of, which the domain holds in 32 bits.
+pub(crate) fn maybe_count(row: &PgRow, column: &str) -> Result<Option<u32>, sqlx::Error> {
+    let count: Option<i64> = row.try_get(column)?;
+    count.map(|count| u32::try_from(count).map_err(|error| sqlx::Error::Decode(error.into()))).transpose()
+}
+
+/// The end of the year 9999. PostgreSQL refuses times that chrono knows.
+const LAST_TIME: Time = Time::from_timestamp(253_402_300_799, 0).expect("chrono knows the year 9999");
+
+/// The nearest time that an event can have. What is asked about by time is the same for it.
+pub(crate) fn nearest(time: Time) -> Time {
+    time.clamp(Time::UNIX_EPOCH, LAST_TIME)
+}
+
+/// A time as cursors write it: in microseconds, which is what PostgreSQL keeps of it. `None` when no event can have it.
+pub(crate) fn time(micros: &str) -> Option<Time> {
+    Time::from_timestamp_micros(micros.parse().ok()?).filter(|time| nearest(*time) == *time)
 }
 
 #[cfg(test)]

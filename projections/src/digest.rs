@@ -9,8 +9,8 @@ use crate::{ReadModel, checkpoint};
 
 /// A table, the columns that count, and which rows do. Messages that were not recorded leave the log by themselves, so
 /// a rebuild may not find them.
-const TABLES: [(&str, &str, &str); 9] = [
-    ("users", "id, username, registered_at", "true"),
+const TABLES: [(&str, &str, &str); 13] = [
+    ("users", "id, username, name_key, display_name, avatar_url, guest, registered_at, terms", "true"),
     (
         "rooms",
         "id, code, name, description, owner_id, max_users, settings, is_public, records, created_at, updated_at, \
@@ -20,13 +20,17 @@ const TABLES: [(&str, &str, &str); 9] = [
     ("members", "room_id, user_id, role, joined_at, seq", "true"),
     ("mutes", "room_id, user_id, until, reason, actor_id, muted_at", "true"),
     ("bans", "room_id, user_id, until, reason, actor_id, banned_at, seq", "true"),
+    ("requests", "room_id, user_id, role, requested_at, seq", "true"),
+    ("invites", "room_id, code, max_uses, uses, expires_at, creator_id, created_at, seq", "true"),
     (
         "messages",
-        "room_id, id, seq, author_id, content, kind, reply_to, thread_root, posted_at, edited_at, deleted_at",
+        "room_id, id, seq, author_id, content, kind, reply_to, thread_root, posted_at, edited_at, deleted_at, terms",
         "recorded",
     ),
+    ("mentions", "room_id, message_id, user_id, place, seq", "true"),
     ("reactions", "room_id, message_id, emoji, user_id, seq, added_at", "true"),
     ("pins", "room_id, message_id, actor_id, seq, pinned_at", "true"),
+    ("markers", "user_id, room_id, seq", "true"),
     ("parked_events", "partition, seq, owner, class, payload", "true"),
 ];
 

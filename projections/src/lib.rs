@@ -13,11 +13,16 @@ pub mod read_model;
 
 pub mod projection;
 
+pub mod invites;
+pub mod markers;
 pub mod members;
+pub mod mentions;
 pub mod messages;
 pub mod pins;
 pub mod reactions;
+pub mod requests;
 pub mod rooms;
+pub mod search;
 pub mod users;
 
 pub mod checkpoint;

@@ -1,6 +1,7 @@
 //! Who is in a room, who is muted there and who is kept out.
 
 use async_trait::async_trait;
+use schemars::JsonSchema;
 use serde::Serialize;
 use sqlx::{PgConnection, Row, postgres::PgRow};
 use voxlog_core::{
@@ -18,34 +19,36 @@ use crate::{
 };
 
 /// Somebody in a room.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Member {
     /// Who.
     pub user_id: UserId,
-    /// Their name; `None` as long as the users' read model does not have them.
+    /// Their name; null as long as the users' read model does not have them.
     pub username: Option<String>,
+    /// What people call them, when that is another name.
+    pub display_name: Option<String>,
     /// As what.
     pub role: Role,
     /// Since when.
     pub joined_at: Time,
     /// May read but not write; see `muted_until`.
     pub muted: bool,
-    /// When a mute ends by itself; `None` means never, or not muted.
+    /// When a mute ends by itself; null means never, or not muted.
     pub muted_until: Option<Time>,
     /// The event by which they took the seat: the list's order.
     pub seq: Seq,
 }
 
 /// Somebody who is kept out.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Ban {
     /// Who.
     pub user_id: UserId,
     /// Their name.
     pub username: Option<String>,
-    /// When it ends by itself; `None` means never.
+    /// When it ends by itself; null means never.
     pub until: Option<Time>,
     /// Why.
     pub reason: Option<String>,
@@ -102,7 +105,8 @@ impl Change<'_> {
                 self.remove("DELETE FROM members WHERE room_id = $1 AND user_id = $2", *user_id).await?;
                 self.ban(*user_id, *until, reason.as_deref()).await
             }
-            RoomEvent::Unbanned { user_id } => {
+            // Who may ask for a seat is banned no longer.
+            RoomEvent::Unbanned { user_id } | RoomEvent::Requested { user_id, .. } => {
                 self.remove("DELETE FROM bans WHERE room_id = $1 AND user_id = $2", *user_id).await
             }
             RoomEvent::Muted { user_id, until, reason } => self.mute(*user_id, *until, reason.as_deref()).await,
@@ -121,7 +125,6 @@ impl Change<'_> {
             | RoomEvent::CodeRotated { .. }
             | RoomEvent::InviteCreated { .. }
             | RoomEvent::InviteRevoked { .. }
-            | RoomEvent::Requested { .. }
             | RoomEvent::Denied { .. } => Ok(()),
         }
     }
@@ -197,7 +200,8 @@ pub async fn members(
     after: Option<Seq>,
     limit: usize,
 ) -> Result<Page<Member>, sqlx::Error> {
-    let select = "SELECT m.user_id, u.username, m.role, m.joined_at, m.seq, s.user_id IS NOT NULL AS muted, s.until
+    let select = "SELECT m.user_id, u.username, u.display_name, m.role, m.joined_at, m.seq,
+             s.user_id IS NOT NULL AS muted, s.until
          FROM members AS m LEFT JOIN users AS u ON u.id = m.user_id
              LEFT JOIN mutes AS s ON s.room_id = m.room_id AND s.user_id = m.user_id
          WHERE m.room_id = $1 AND m.seq > $2 ORDER BY m.seq LIMIT $3";
@@ -231,6 +235,7 @@ fn read_member(row: &PgRow) -> Result<Member, sqlx::Error> {
     Ok(Member {
         user_id: columns::user(row, "user_id")?,
         username: row.try_get("username")?,
+        display_name: row.try_get("display_name")?,
         role: columns::named(row, "role")?,
         joined_at: row.try_get("joined_at")?,
         muted: row.try_get("muted")?,

@@ -1,6 +1,7 @@
 //! The messages that a room keeps in view.
 
 use async_trait::async_trait;
+use schemars::JsonSchema;
 use serde::Serialize;
 use sqlx::{PgConnection, Row, postgres::PgRow};
 use voxlog_core::{
@@ -18,7 +19,7 @@ use crate::{
 };
 
 /// A message on a room's pins.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Pin {
     /// Which.

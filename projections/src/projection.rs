@@ -9,9 +9,13 @@ use voxlog_core::{
     id::{RoomId, UserId},
     message,
     position::{Partition, Seq},
+    user,
 };
 
-use crate::{members::Members, messages::Messages, pins::Pins, reactions::Reactions, rooms::Rooms, users::Users};
+use crate::{
+    invites::Invites, markers::Markers, members::Members, mentions::Mentions, messages::Messages, pins::Pins,
+    reactions::Reactions, requests::Requests, rooms::Rooms, users::Users,
+};
 
 /// An event at its place in the log, on its way into the read models.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,13 +45,17 @@ pub trait Projection: Send + Sync {
     async fn apply(&self, tx: &mut PgConnection, events: &[&Applied]) -> Result<(), sqlx::Error>;
 }
 
-/// Every read model, in the order in which they apply an event.
-pub const ALL: [&dyn Projection; 6] = [&Users, &Rooms, &Members, &Messages, &Reactions, &Pins];
+/// Every read model, in the order in which they apply an event: what belongs to a message after the messages.
+pub const ALL: [&dyn Projection; 10] =
+    [&Users, &Rooms, &Members, &Requests, &Invites, &Messages, &Mentions, &Reactions, &Pins, &Markers];
 
 /// Events of one kind can be applied together, in one statement per read model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
-    User,
+    Registered,
+    Profile,
+    Session,
+    Marked,
     /// Alone in its layer: a room's events build on each other.
     Room,
     Posted,
@@ -78,7 +86,10 @@ impl Applied {
 
     fn kind(&self) -> Kind {
         match &self.envelope.event {
-            Event::User(_) => Kind::User,
+            Event::User(user::Event::Registered { .. }) => Kind::Registered,
+            Event::User(user::Event::Updated { .. }) => Kind::Profile,
+            Event::User(user::Event::SessionStarted { .. } | user::Event::SessionRevoked { .. }) => Kind::Session,
+            Event::User(user::Event::ReadMarked { .. }) => Kind::Marked,
             Event::Room(_) => Kind::Room,
             Event::Message(message::Event::Posted { .. }) => Kind::Posted,
             Event::Message(message::Event::Edited { .. }) => Kind::Edited,

@@ -1,6 +1,7 @@
 //! Who answered a message with which emoji.
 
 use async_trait::async_trait;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 use voxlog_core::{event::Event, id::UserId, message};
@@ -11,7 +12,7 @@ use crate::{
 };
 
 /// An emoji on a message.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Reaction {
     /// Which.

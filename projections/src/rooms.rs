@@ -3,6 +3,7 @@
 use std::{fmt, str::FromStr};
 
 use async_trait::async_trait;
+use schemars::JsonSchema;
 use serde::Serialize;
 use sqlx::{PgConnection, Row, postgres::PgRow, types::Json};
 use uuid::Uuid;
@@ -16,12 +17,13 @@ use voxlog_core::{
 
 use crate::{
     Page, ReadModel, columns,
+    markers::{counted, marked},
     page::one_more,
     projection::{Applied, Projection},
 };
 
 /// A room as its members, and for a public one everybody, may see it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Room {
     /// Which.
@@ -51,7 +53,7 @@ pub struct Room {
 }
 
 /// A room that somebody is in.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RoomOf {
     /// The room.
@@ -59,9 +61,15 @@ pub struct RoomOf {
     pub room: Room,
     /// As what they are in it.
     pub role: Role,
+    /// Messages that they have not read, counted as in the list of what is unread.
+    pub unread: i64,
+    /// Those of them that mention them.
+    pub mentions: i64,
+    /// Up to where they have read.
+    pub read_seq: Seq,
 }
 
-/// A place in a list of rooms, which runs from the newest to the oldest: that of the last room seen. Written as the
+/// A place in the list of public rooms, which runs from the newest to the oldest: that of the last room seen. Written as the
 /// microseconds of its creation and its id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RoomCursor {
@@ -97,8 +105,7 @@ impl FromStr for RoomCursor {
 
     fn from_str(text: &str) -> Result<Self, InvalidRoomCursor> {
         let (micros, id) = text.split_once('_').ok_or(InvalidRoomCursor)?;
-        let micros = micros.parse().map_err(|_| InvalidRoomCursor)?;
-        let created_at = Time::from_timestamp_micros(micros).ok_or(InvalidRoomCursor)?;
+        let created_at = columns::time(micros).ok_or(InvalidRoomCursor)?;
         Ok(Self { created_at, id: id.parse().map_err(|_| InvalidRoomCursor)? })
     }
 }
@@ -123,8 +130,8 @@ impl Projection for Rooms {
                 RoomEvent::RoleChanged { user_id, role: Role::Owner, .. } => {
                     hand_over(tx, room, event, *user_id).await?;
                 }
-                RoomEvent::CodeRotated { .. }
-                | RoomEvent::InviteCreated { .. }
+                RoomEvent::CodeRotated { code } => rotate_code(tx, room, event, code).await?,
+                RoomEvent::InviteCreated { .. }
                 | RoomEvent::InviteRevoked { .. }
                 | RoomEvent::InviteUsed { .. }
                 | RoomEvent::Requested { .. }
@@ -194,6 +201,14 @@ async fn archive(tx: &mut PgConnection, room: RoomId, event: &Applied) -> Result
     Ok(())
 }
 
+/// The old code opens nothing any more.
+async fn rotate_code(tx: &mut PgConnection, room: RoomId, event: &Applied, code: &str) -> Result<(), sqlx::Error> {
+    let update = "UPDATE rooms SET code = $2, updated_at = $3, seq = $4 WHERE id = $1";
+    let query = sqlx::query(update).bind(room.as_uuid()).bind(columns::text(code)).bind(event.time());
+    query.bind(columns::bigint(event.seq)).execute(tx).await?;
+    Ok(())
+}
+
 async fn hand_over(tx: &mut PgConnection, room: RoomId, event: &Applied, owner: UserId) -> Result<(), sqlx::Error> {
     let update = "UPDATE rooms SET owner_id = $2, updated_at = $3, seq = $4 WHERE id = $1";
     let query = sqlx::query(update).bind(room.as_uuid()).bind(owner.as_uuid()).bind(event.time());
@@ -202,7 +217,7 @@ async fn hand_over(tx: &mut PgConnection, room: RoomId, event: &Applied, owner: 
 }
 
 macro_rules! select {
-    ($extra:literal, $rest:literal) => {
+    ($extra:expr, $rest:expr) => {
         concat!(
             "SELECT r.id, r.code, r.name, r.description, r.owner_id, r.max_users, r.settings, r.created_at, ",
             "r.updated_at, r.archived_at, r.seq, ",
@@ -240,13 +255,13 @@ pub async fn public_rooms(
         "",
         "WHERE r.is_public AND r.archived_at IS NULL
              AND ($1::text IS NULL OR r.name ILIKE $1 OR r.description ILIKE $1)
-             AND ($2::timestamptz IS NULL OR (r.created_at, r.id) < ($2, $3))
+             AND (r.created_at, r.id) < (COALESCE($2, 'infinity'::timestamptz), $3)
          ORDER BY r.created_at DESC, r.id DESC OFFSET $4 LIMIT $5"
     );
     let rows = sqlx::query(select)
         .bind(query.map(containing))
         .bind(after.map(|it| it.created_at))
-        .bind(after.map(|it| it.id.as_uuid()))
+        .bind(after.map_or(Uuid::max(), |it| it.id.as_uuid()))
         .bind(i64::from(skip))
         .bind(one_more(limit))
         .fetch_all(db.pool())
@@ -262,29 +277,27 @@ pub async fn count_public_rooms(db: &ReadModel, query: Option<&str>) -> Result<i
     sqlx::query_scalar(select).bind(query.map(containing)).fetch_one(db.pool()).await
 }
 
-/// The rooms that a user is in, archived ones included, the newest first.
+/// The rooms that a user is in, archived ones included, the newest first: `limit` of them after the one of that id. By id
+/// is by age, and an index of members has it.
 pub async fn rooms_of(
     db: &ReadModel,
     user: UserId,
-    after: Option<RoomCursor>,
+    after: Option<RoomId>,
     limit: usize,
 ) -> Result<Page<RoomOf>, sqlx::Error> {
     let select = select!(
-        ", seat.role",
-        "JOIN members AS seat ON seat.room_id = r.id
-         WHERE seat.user_id = $1 AND ($2::timestamptz IS NULL OR (r.created_at, r.id) < ($2, $3))
-         ORDER BY r.created_at DESC, r.id DESC LIMIT $4"
+        concat!(", seat.role, ", counted!()),
+        concat!(
+            "JOIN (SELECT room_id, user_id, role, seq FROM members WHERE user_id = $1 AND room_id < $2 \
+             ORDER BY room_id DESC LIMIT $3) AS seat ON seat.room_id = r.id ",
+            marked!(),
+            " ORDER BY seat.room_id DESC"
+        )
     );
-    let rows = sqlx::query(select)
-        .bind(user.as_uuid())
-        .bind(after.map(|it| it.created_at))
-        .bind(after.map(|it| it.id.as_uuid()))
-        .bind(one_more(limit))
-        .fetch_all(db.pool())
-        .await?;
-    let rooms = rows.iter().map(|row| Ok(RoomOf { room: read(row)?, role: columns::named(row, "role")? }));
-    let rooms = rooms.collect::<Result<Vec<_>, sqlx::Error>>()?;
-    Ok(Page::cut(rooms, limit, |it| it.room.cursor().to_string()))
+    let after = after.map_or(Uuid::max(), RoomId::as_uuid);
+    let rows = sqlx::query(select).bind(user.as_uuid()).bind(after).bind(one_more(limit)).fetch_all(db.pool()).await?;
+    let rooms = rows.iter().map(read_of).collect::<Result<Vec<_>, _>>()?;
+    Ok(Page::cut(rooms, limit, |it| it.room.id.to_string()))
 }
 
 /// The pattern of `ILIKE` for texts that contain `query` as it is.
@@ -296,7 +309,7 @@ fn containing(query: &str) -> String {
 fn read(row: &PgRow) -> Result<Room, sqlx::Error> {
     let settings: Json<Settings> = row.try_get("settings")?;
     Ok(Room {
-        id: RoomId::from_uuid(row.try_get::<Uuid, _>("id")?),
+        id: columns::room(row, "id")?,
         code: row.try_get("code")?,
         name: row.try_get("name")?,
         description: row.try_get("description")?,
@@ -311,6 +324,16 @@ fn read(row: &PgRow) -> Result<Room, sqlx::Error> {
     })
 }
 
+fn read_of(row: &PgRow) -> Result<RoomOf, sqlx::Error> {
+    Ok(RoomOf {
+        room: read(row)?,
+        role: columns::named(row, "role")?,
+        unread: row.try_get("unread")?,
+        mentions: row.try_get("mentions")?,
+        read_seq: columns::seq(row, "read_seq")?,
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -320,7 +343,7 @@ mod tests {
         let id = "01890a5d-ac96-774b-bcce-b302099a8057".parse().unwrap();
         let cursor = RoomCursor { created_at: Time::from_timestamp_millis(1_700_000_000_123).unwrap(), id };
         assert_eq!(cursor.to_string().parse(), Ok(cursor));
-        for text in ["", "_", "x_y", "1_", "9223372036854775807_01890a5d-ac96-774b-bcce-b302099a8057"] {
+        for text in ["", "_", "x_y", "1_", "8223372036854775807_01890a5d-ac96-774b-bcce-b302099a8057"] {
             assert_eq!(text.parse::<RoomCursor>(), Err(InvalidRoomCursor), "{text}");
         }
     }

@@ -1,28 +1,72 @@
-//! Who has an account. What is private to them is not here: PostgreSQL's schema `identity` owns it.
+//! Who has an account, or is here as a guest. What is private to them is not here: PostgreSQL's schema `identity` owns
+//! it.
+
+use std::{collections::BTreeMap, fmt, str::FromStr};
 
 use async_trait::async_trait;
+use schemars::JsonSchema;
 use serde::Serialize;
 use sqlx::{PgConnection, Row, postgres::PgRow};
 use uuid::Uuid;
 use voxlog_core::{clock::Time, event::Event, id::UserId, user};
 
-use crate::{ReadModel, columns, projection::Applied, projection::Projection};
+use crate::{
+    Page, ReadModel, columns,
+    page::one_more,
+    projection::{Applied, Projection},
+    search::{Query, terms},
+};
 
 /// A user as everybody may see them.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct User {
     /// Who.
     pub id: UserId,
     /// Unique, 3 to 32 characters.
     pub username: String,
+    /// What people call them, when that is another name.
+    pub display_name: Option<String>,
+    /// An https address of a picture.
+    pub avatar_url: Option<String>,
+    /// Here without an account.
+    pub guest: bool,
     /// Since when.
     pub registered_at: Time,
 }
 
+/// A place in the list of users, which runs by username without regard to case: that of the last one seen. Written as
+/// the id and the name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UserCursor {
+    id: UserId,
+    name_key: String,
+}
+
+/// Why a text is no [`UserCursor`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not a place in a list of users")]
+pub struct InvalidUserCursor;
+
 /// The read model of users.
 #[derive(Debug)]
 pub struct Users;
+
+impl fmt::Display for UserCursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}_{}", self.id, self.name_key)
+    }
+}
+
+impl FromStr for UserCursor {
+    type Err = InvalidUserCursor;
+
+    fn from_str(text: &str) -> Result<Self, InvalidUserCursor> {
+        let (id, name_key) = text.split_once('_').ok_or(InvalidUserCursor)?;
+        let id = id.parse().map_err(|_| InvalidUserCursor)?;
+        if name_key.contains('\0') { Err(InvalidUserCursor) } else { Ok(Self { id, name_key: name_key.to_owned() }) }
+    }
+}
 
 #[async_trait]
 impl Projection for Users {
@@ -35,41 +79,142 @@ impl Projection for Users {
     }
 
     async fn apply(&self, tx: &mut PgConnection, events: &[&Applied]) -> Result<(), sqlx::Error> {
-        let (mut ids, mut names, mut times) = (Vec::new(), Vec::new(), Vec::new());
-        for event in events {
-            if let Event::User(user::Event::Registered { user_id, username, .. }) = &event.envelope.event {
-                ids.push(user_id.as_uuid());
-                names.push(columns::text(username));
-                times.push(event.time());
-            }
+        let Some(first) = events.first() else { return Ok(()) };
+        match &first.envelope.event {
+            Event::User(user::Event::Registered { .. }) => register(tx, events).await,
+            Event::User(user::Event::Updated { .. }) => update(tx, events).await,
+            _ => Ok(()),
         }
-        if ids.is_empty() {
-            return Ok(());
-        }
-        let insert = "INSERT INTO users (id, username, registered_at)
-             SELECT * FROM UNNEST($1::uuid[], $2::text[], $3::timestamptz[]) ON CONFLICT DO NOTHING";
-        sqlx::query(insert).bind(ids).bind(names).bind(times).execute(tx).await?;
-        Ok(())
     }
+}
+
+async fn register(tx: &mut PgConnection, events: &[&Applied]) -> Result<(), sqlx::Error> {
+    let (mut profiles, mut guests, mut times) = (Profiles::default(), Vec::new(), Vec::new());
+    for event in events {
+        if let Event::User(user::Event::Registered { user_id, username, display_name, guest }) = &event.envelope.event {
+            profiles.push(*user_id, username, display_name.as_deref(), None);
+            guests.push(*guest);
+            times.push(event.time());
+        }
+    }
+    let insert = "INSERT INTO users (id, username, name_key, display_name, terms, guest, registered_at)
+         SELECT id, username, name_key, display_name, terms::tsvector, guest, registered_at
+         FROM UNNEST($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::boolean[], $7::timestamptz[])
+             AS p (id, username, name_key, display_name, terms, guest, registered_at) ON CONFLICT DO NOTHING";
+    let query = sqlx::query(insert).bind(profiles.ids).bind(profiles.names).bind(profiles.keys);
+    query.bind(profiles.display_names).bind(profiles.terms).bind(guests).bind(times).execute(tx).await?;
+    Ok(())
+}
+
+/// Of several changes of one user the last one counts: each tells the profile whole.
+async fn update(tx: &mut PgConnection, events: &[&Applied]) -> Result<(), sqlx::Error> {
+    let mut last = BTreeMap::new();
+    for event in events {
+        if let Event::User(user::Event::Updated { user_id, username, display_name, avatar_url }) = &event.envelope.event
+        {
+            last.insert(*user_id, (username, display_name, avatar_url));
+        }
+    }
+    let mut profiles = Profiles::default();
+    for (id, (username, display_name, avatar_url)) in last {
+        profiles.push(id, username, display_name.as_deref(), avatar_url.as_deref());
+    }
+    let update = "UPDATE users AS u SET username = p.username, name_key = p.name_key, display_name = p.display_name,
+             terms = p.terms::tsvector, avatar_url = p.avatar_url
+         FROM UNNEST($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[])
+             AS p (id, username, name_key, display_name, terms, avatar_url) WHERE u.id = p.id";
+    let query = sqlx::query(update).bind(profiles.ids).bind(profiles.names).bind(profiles.keys);
+    query.bind(profiles.display_names).bind(profiles.terms).bind(profiles.avatar_urls).execute(tx).await?;
+    Ok(())
+}
+
+/// What users call themselves, column by column.
+#[derive(Default)]
+struct Profiles {
+    ids: Vec<Uuid>,
+    names: Vec<String>,
+    keys: Vec<String>,
+    display_names: Vec<Option<String>>,
+    avatar_urls: Vec<Option<String>>,
+    terms: Vec<String>,
+}
+
+impl Profiles {
+    fn push(&mut self, id: UserId, username: &str, display_name: Option<&str>, avatar_url: Option<&str>) {
+        let username = columns::text(username).into_owned();
+        self.ids.push(id.as_uuid());
+        self.keys.push(username.to_lowercase());
+        self.terms.push(terms(&format!("{username} {}", display_name.unwrap_or_default())));
+        self.names.push(username);
+        self.display_names.push(columns::maybe_text(display_name).map(Into::into));
+        self.avatar_urls.push(columns::maybe_text(avatar_url).map(Into::into));
+    }
+}
+
+macro_rules! select {
+    ($rest:literal) => {
+        concat!("SELECT id, username, name_key, display_name, avatar_url, guest, registered_at FROM users ", $rest)
+    };
 }
 
 /// One user.
 pub async fn user(db: &ReadModel, id: UserId) -> Result<Option<User>, sqlx::Error> {
-    Ok(users(db, &[id]).await?.pop())
+    let row = sqlx::query(select!("WHERE id = $1")).bind(id.as_uuid()).fetch_optional(db.pool()).await?;
+    row.as_ref().map(read).transpose()
 }
 
-/// Those of the given users that exist, in no order.
-pub async fn users(db: &ReadModel, ids: &[UserId]) -> Result<Vec<User>, sqlx::Error> {
-    let ids: Vec<Uuid> = ids.iter().map(|id| id.as_uuid()).collect();
-    let select = "SELECT id, username, registered_at FROM users WHERE id = ANY($1)";
-    let rows = sqlx::query(select).bind(ids).fetch_all(db.pool()).await?;
-    rows.iter().map(read).collect()
+/// Those who have, for every word of `query`, a name or a part of a name that begins so; without a query everybody. By
+/// username: `limit` of them after `after`. A query without a letter or a digit finds nobody.
+pub async fn users(
+    db: &ReadModel,
+    query: Option<&str>,
+    after: Option<UserCursor>,
+    limit: usize,
+) -> Result<Page<User>, sqlx::Error> {
+    const EVERYBODY: &str = select!("WHERE (name_key, id) > ($1 COLLATE \"C\", $2) ORDER BY name_key, id LIMIT $3");
+    const NAMED: &str = select!(
+        "WHERE (name_key, id) > ($1 COLLATE \"C\", $2) AND terms @@ $4::tsquery ORDER BY name_key, id LIMIT $3"
+    );
+    let (name_key, id) = after.map_or((String::new(), Uuid::nil()), |it| (it.name_key, it.id.as_uuid()));
+    let rows = match query.map(Query::of_names) {
+        None => sqlx::query(EVERYBODY).bind(name_key).bind(id).bind(one_more(limit)).fetch_all(db.pool()).await?,
+        Some(Ok(names)) => {
+            // Planned anew each time, as a search is.
+            let query = sqlx::query(NAMED).persistent(false).bind(name_key).bind(id).bind(one_more(limit));
+            query.bind(names.as_str()).fetch_all(db.pool()).await?
+        }
+        Some(Err(_)) => Vec::new(),
+    };
+    let keyed = rows.iter().map(|row| Ok((read(row)?, row.try_get("name_key")?)));
+    let keyed = keyed.collect::<Result<Vec<(User, String)>, sqlx::Error>>()?;
+    let page =
+        Page::cut(keyed, limit, |(user, name_key)| UserCursor { id: user.id, name_key: name_key.clone() }.to_string());
+    Ok(page.map(|(user, _)| user))
 }
 
 fn read(row: &PgRow) -> Result<User, sqlx::Error> {
     Ok(User {
         id: columns::user(row, "id")?,
         username: row.try_get("username")?,
+        display_name: row.try_get("display_name")?,
+        avatar_url: row.try_get("avatar_url")?,
+        guest: row.try_get("guest")?,
         registered_at: row.try_get("registered_at")?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_user_cursor_reads_back_from_its_text() {
+        let id = "01890a5d-ac96-774b-bcce-b302099a8057".parse().unwrap();
+        let cursor = UserCursor { id, name_key: "a_b_".into() };
+        assert_eq!(cursor.to_string().parse(), Ok(cursor));
+        for text in ["", "_", "x_y", "01890a5d-ac96-774b-bcce-b302099a8057", "01890a5d-ac96-774b-bcce-b302099a8057_\0"]
+        {
+            assert_eq!(text.parse::<UserCursor>(), Err(InvalidUserCursor), "{text}");
+        }
+    }
 }

@@ -3,7 +3,13 @@
 mod exactly_once;
 mod expired;
 mod fold;
+mod history;
+mod keyset;
 mod parking;
+mod people;
 mod queries;
 mod rebuild;
+mod search;
+mod unread;
+mod upgrade;
 mod world;

@@ -8,10 +8,7 @@ use tokio::time::{Instant, sleep, timeout};
 use voxlog_core::position::{Partition, Position, Seq};
 use voxlog_projections::{ReadModel, checkpoint::Lagging};
 
-use super::{
-    fold::assert_read_models_are_the_log,
-    world::{History, World},
-};
+use super::{fold::assert_read_models_are_the_log, history::History, world::World};
 
 /// Has PostgreSQL itself write down every change of a message, and forbid the same one twice. Each edit of the history
 /// says something that no other says, so a second application of the same edit would show, even one that changes

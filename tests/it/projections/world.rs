@@ -1,22 +1,20 @@
-//! A log in memory, a database of its own, and a history to put into both.
+//! A log in memory, and a database of its own.
 
 use std::{sync::Arc, time::Duration};
 
 use chrono::TimeDelta;
-use rand::{RngExt, SeedableRng, rngs::StdRng};
 use sqlx::{Connection, Executor, PgConnection};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use voxlog_core::{
-    clock::{Clock, ManualClock, SystemClock, Time},
+    clock::{Clock, ManualClock, SystemClock},
     envelope::Envelope,
     event::{Event, Subject},
-    id::{CorrelationId, EventId, MessageId, RoomId, UserId},
+    id::{CorrelationId, EventId, MessageId, UserId},
     log::{Log, Record, memory::MemoryLog},
     message::{self, Kind},
     position::{Chain, Class, Partitions, Position, Seq},
-    room::{self, Role, Settings},
-    user,
+    room::{self, Settings},
 };
 use voxlog_projections::{
     ReadModel,
@@ -163,86 +161,10 @@ pub(super) fn posted(message_id: MessageId, author_id: UserId, content: &str) ->
     }
 }
 
-/// A random history of some rooms, the same for the same seed but for ids and times. Some of its events concern what is
-/// gone already: the log of a real installation holds such ones too.
-pub(super) struct History {
-    rng: StdRng,
-    rooms: Vec<RoomId>,
-    users: Vec<UserId>,
-    messages: Vec<(RoomId, MessageId)>,
-    edits: u64,
-}
-
-impl History {
-    /// Registers people and opens rooms.
-    pub(super) async fn begin(world: &World, seed: u64) -> Self {
-        let mint = |_| RoomId::mint(&SystemClock);
-        let users: Vec<_> = (0..8).map(|_| UserId::mint(&SystemClock)).collect();
-        let rooms: Vec<_> = (0..6).map(mint).collect();
-        for (&user_id, index) in users.iter().zip(0..) {
-            let event =
-                user::Event::Registered { user_id, username: format!("user{index}"), display_name: None, guest: false };
-            world.append(Subject::User(user_id), user_id, event).await;
-        }
-        for (&room, index) in rooms.iter().zip(0..) {
-            let event = opened(&format!("Room {index}"), users[0], settings());
-            world.append(Subject::Room(room), users[0], event).await;
-        }
-        Self { rng: StdRng::seed_from_u64(seed), rooms, users, messages: Vec::new(), edits: 0 }
+/// The same post or edit, with these mentions.
+pub(super) fn mentioning(mut event: message::Event, whom: Vec<UserId>) -> message::Event {
+    if let message::Event::Posted { mentions, .. } | message::Event::Edited { mentions, .. } = &mut event {
+        *mentions = whom;
     }
-
-    /// Appends so many events more.
-    pub(super) async fn go_on(&mut self, world: &World, events: usize) {
-        for _ in 0..events {
-            let (room, actor, event) = self.next();
-            world.append(Subject::Room(room), actor, event).await;
-        }
-    }
-
-    fn next(&mut self) -> (RoomId, UserId, Event) {
-        let room = self.rooms[self.rng.random_range(0..self.rooms.len())];
-        let user_id = self.users[self.rng.random_range(0..self.users.len())];
-        let dice = self.rng.random_range(0..100);
-        if dice < 40 || self.messages.is_empty() {
-            let id = MessageId::mint(&SystemClock);
-            self.messages.push((room, id));
-            return (room, user_id, posted(id, user_id, &format!("said {}", self.messages.len())).into());
-        }
-        if dice < 85 {
-            let (room, id) = self.messages[self.rng.random_range(0..self.messages.len())];
-            return (room, user_id, self.about(id, user_id, dice).into());
-        }
-        (room, user_id, self.in_room(user_id, dice).into())
-    }
-
-    fn about(&mut self, message_id: MessageId, user_id: UserId, dice: u32) -> message::Event {
-        let emoji = ["👍", "🎉"][self.rng.random_range(0..2)].to_owned();
-        self.edits += 1;
-        match dice {
-            40..60 => message::Event::Edited { message_id, content: format!("edit {}", self.edits), mentions: vec![] },
-            60..63 => message::Event::Deleted { message_id },
-            63..66 => message::Event::Pinned { message_id },
-            66..68 => message::Event::Unpinned { message_id },
-            68..80 => message::Event::ReactionAdded { message_id, user_id, emoji },
-            _ => message::Event::ReactionRemoved { message_id, user_id, emoji },
-        }
-    }
-
-    fn in_room(&mut self, user_id: UserId, dice: u32) -> room::Event {
-        let until: Option<Time> = None;
-        let reason = Some(format!("reason {dice}"));
-        match dice {
-            85..90 => room::Event::Joined { user_id, role: Role::Member },
-            90..92 => room::Event::Left { user_id },
-            92 => room::Event::Kicked { user_id, reason },
-            93 => room::Event::Banned { user_id, until, reason },
-            94 => room::Event::Unbanned { user_id },
-            95 => room::Event::Muted { user_id, until, reason },
-            96 => room::Event::Unmuted { user_id },
-            97 => room::Event::RoleChanged { user_id, role: Role::Admin, former_owner_id: None },
-            _ => {
-                room::Event::Updated(room::Changes { name: Some(format!("name {}", self.edits)), ..Default::default() })
-            }
-        }
-    }
+    event
 }
