@@ -7,38 +7,49 @@
 //! * [`follow`]: the log → state, ring, sockets.
 //! * [`open`]: how a room gets into memory, and out of it.
 //! * [`catch_up`]: how a socket that is behind comes up to where the fan-out is.
+//! * [`feed`]: what concerns a user, wherever it happens.
+//! * [`past`]: a room as it was.
 
 use std::{sync::Arc, time::Duration};
 
 use serde::Serialize;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 use voxlog_core::{
     clock::{Clock, Time},
     id::{RoomId, UserId},
     log::{Log, ReadError},
     position::{Heads, Position},
+    rejection::Rejection,
     room::{self, Role},
 };
 use voxlog_projections::ReadModel;
 
-use crate::{config::Config, error::Failure};
+use crate::{config::Config, error::Failure, identity::Revoked};
 use lane::Lane;
 
+mod audit;
 mod catch_up;
 pub mod entry;
 mod execute;
+pub mod feed;
 mod follow;
 mod health;
 mod lane;
+mod markers;
 mod messages;
 mod open;
 mod open_room;
 pub mod outbox;
+mod pace;
+pub mod past;
 mod ring;
 
 pub use entry::Entry;
+pub use feed::{Listening, UserEntry};
 pub use outbox::{Item, Outbox, Waiting};
+pub use past::{At, Past};
 
 /// A command was carried out, or its wish was true already.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,6 +62,8 @@ pub struct Done {
     pub time: Time,
     /// The log had it already, from an earlier attempt under the same id.
     pub duplicate: bool,
+    /// The asker has no seat now but waits for an admin's approval.
+    pub requested: bool,
 }
 
 /// What a new subscriber is told before any event.
@@ -100,28 +113,33 @@ pub struct Hub {
     clock: Arc<dyn Clock>,
     config: Config,
     lanes: Vec<Arc<Lane>>,
+    feed: Arc<feed::Feed>,
+    markers: markers::Markers,
     catch_ups: Semaphore,
     health: health::Health,
 }
 
 impl Hub {
-    /// Begins to follow the log from its end, until `over`.
+    /// Begins to follow the log from its end, until `over`. Sign-ins that it hears have ended are noted in `revoked`.
     pub async fn start(
         log: Arc<dyn Log>,
         read: ReadModel,
         clock: Arc<dyn Clock>,
         config: Config,
+        revoked: Arc<Revoked>,
         over: &CancellationToken,
     ) -> Result<Arc<Self>, ReadError> {
         let mut lanes = Vec::new();
         for partition in log.partitions().all() {
             lanes.push(Arc::new(Lane::at(partition, log.tail(partition).await?)));
         }
+        let feed = Arc::new(feed::Feed::new(revoked, Arc::clone(&clock), config.access_ttl));
         for lane in &lanes {
-            tokio::spawn(follow::follow(Arc::clone(&log), Arc::clone(lane), over.clone()));
+            tokio::spawn(follow::follow(Arc::clone(&log), Arc::clone(lane), Arc::clone(&feed), over.clone()));
         }
-        let (catch_ups, health) = (Semaphore::new(CATCH_UPS), health::Health::default());
-        let hub = Arc::new(Self { log, read, clock, config, lanes, catch_ups, health });
+        let (markers, health) = (markers::Markers::default(), health::Health::default());
+        let catch_ups = Semaphore::new(CATCH_UPS);
+        let hub = Arc::new(Self { log, read, clock, config, lanes, feed, markers, catch_ups, health });
         tokio::spawn(over.clone().run_until_cancelled_owned(Arc::clone(&hub).watch()));
         tokio::spawn(over.clone().run_until_cancelled_owned(Arc::clone(&hub).sweep()));
         Ok(hub)
@@ -138,9 +156,29 @@ impl Hub {
         Ok(self.lane(room).lock().open(room).and_then(|open| open.state().role(user)))
     }
 
+    /// Whether the log has come to a position of one of its partitions.
+    pub async fn has_written(&self, position: Position) -> Result<bool, Failure> {
+        let Some(lane) = self.lanes.get(usize::from(position.partition.0)) else { return Ok(false) };
+        // What this node has seen needs no question to the log.
+        Ok(position.seq <= lane.applied() || position.seq <= self.log.tail(position.partition).await?.last)
+    }
+
+    /// What a user is in a room that they may read, else why they may not: what sockets are told too.
+    pub async fn seat(self: &Arc<Self>, room: RoomId, user: UserId) -> Result<Role, Failure> {
+        self.open(room).await?;
+        let mut rooms = self.lane(room).lock();
+        let state = rooms.open(room).ok_or_else(execute::closed)?.state();
+        catch_up::check_may_read(state, user, self.clock.now())?;
+        Ok(state.role(user).ok_or(Rejection::NotAMember)?)
+    }
+
     fn lane(&self, room: RoomId) -> &Arc<Lane> {
-        let partition = self.log.partitions().of(room.as_uuid());
-        &self.lanes[usize::from(partition.0)]
+        self.lane_of(room.as_uuid())
+    }
+
+    /// The lane of a room or a user.
+    fn lane_of(&self, owner: Uuid) -> &Arc<Lane> {
+        &self.lanes[usize::from(self.log.partitions().of(owner).0)]
     }
 
     async fn sweep(self: Arc<Self>) {

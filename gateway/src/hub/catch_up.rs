@@ -7,15 +7,16 @@
 use std::sync::Arc;
 
 use voxlog_core::{
+    clock::Time,
     id::{RoomId, UserId},
     log::Stored,
     position::{Chain, Class, Cursor, Heads, Seq},
     rejection::Rejection,
-    room::{Room, View},
+    room::Room,
 };
 
 use super::{Entry, Hub, Opening, Outbox, Step, execute::closed};
-use crate::error::Failure;
+use crate::error::{Code, Failure};
 
 /// Events in a page: what a slow socket holds in memory at once, beside its queue.
 const PAGE: usize = 256;
@@ -35,7 +36,8 @@ impl Hub {
         };
         let mut rooms = self.lane(room).lock();
         let open = rooms.open(room).ok_or_else(closed)?;
-        let state = readable(open.state(), user)?;
+        check_may_read(open.state(), user, self.clock.now())?;
+        let state = open.state().view().ok_or(Rejection::NotFound("room"))?;
         let heads = open.heads;
         let (from, reason) = match cursor {
             None => (heads, None),
@@ -50,27 +52,32 @@ impl Hub {
     }
 
     /// The next step of a socket that has been sent everything up to `cursor`. Fails when its user may not read the
-    /// room any more.
+    /// room any more, and when some of what is missing may have left the log: who subscribes again is told which. The
+    /// outbox is attached under the name that the socket has for its subscription.
     pub async fn catch_up(
         self: &Arc<Self>,
         user: UserId,
         room: RoomId,
         cursor: &Heads,
         outbox: &Arc<Outbox>,
+        subscription: u64,
     ) -> Result<Step, Failure> {
         self.open(room).await?;
         let heads = {
             let mut rooms = self.lane(room).lock();
             let open = rooms.open(room).ok_or_else(closed)?;
-            check_may_read(open.state(), user)?;
+            check_may_read(open.state(), user, self.clock.now())?;
             if Class::ALL.into_iter().all(|class| cursor.of(class) >= open.heads.of(class)) {
-                open.attach(user, outbox);
+                open.attach(user, outbox, subscription);
                 return Ok(Step::Live);
             }
             if open.ring.covers(cursor) {
                 let entries = open.ring.after_cursor(cursor, PAGE);
                 let then = advanced(*cursor, &entries);
                 return Ok(Step::Page { entries, then });
+            }
+            if !open.remembers(cursor) {
+                return Err(forgotten());
             }
             open.heads
         };
@@ -98,7 +105,7 @@ impl Hub {
         let head = {
             let mut rooms = self.lane(room).lock();
             let open = rooms.open(room).ok_or_else(closed)?;
-            check_may_read(open.state(), user)?;
+            check_may_read(open.state(), user, self.clock.now())?;
             open.heads.of(class)
         };
         let chain = Chain::Room(room, class);
@@ -115,7 +122,7 @@ impl Hub {
 
     /// Waits until this node is as far as the cursor, which may come from a node that is ahead of this one. False when
     /// the log itself has never been there.
-    async fn reach_cursor(&self, room: RoomId, cursor: Cursor) -> Result<bool, Failure> {
+    pub(super) async fn reach_cursor(&self, room: RoomId, cursor: Cursor) -> Result<bool, Failure> {
         let lane = self.lane(room);
         let last = cursor.ctl.max(cursor.msg).max(cursor.call).unwrap_or_default();
         if last <= lane.applied() {
@@ -153,6 +160,11 @@ impl Hub {
     }
 }
 
+/// A gap is never passed over in silence.
+fn forgotten() -> Failure {
+    Failure::new(Code::Conflict, "some of what you missed was not recorded: subscribe again")
+}
+
 /// The cursor after `entries` have been sent.
 fn advanced(mut cursor: Heads, entries: &[Arc<Entry>]) -> Heads {
     for entry in entries {
@@ -169,16 +181,12 @@ fn later(mut cursor: Heads, heads: &Heads) -> Heads {
     cursor
 }
 
-/// The room as its members see it, if the user is one.
-fn readable(state: &Room, user: UserId) -> Result<View, Failure> {
-    check_may_read(state, user)?;
-    Ok(state.view().ok_or(Rejection::NotFound("room"))?)
-}
-
-fn check_may_read(state: &Room, user: UserId) -> Result<(), Rejection> {
+/// Whether the user may read the room now, or why not.
+pub(super) fn check_may_read(state: &Room, user: UserId, now: Time) -> Result<(), Rejection> {
     match state.interior() {
         None => Err(Rejection::NotFound("room")),
         Some(_) if state.may_read(user) => Ok(()),
+        Some(interior) if interior.is_banned(user, now) => Err(Rejection::Banned),
         Some(_) => Err(Rejection::NotAMember),
     }
 }

@@ -22,7 +22,10 @@ use super::{Done, Hub};
 use crate::error::{Code, Failure};
 
 /// How often a command is decided again before the room counts as changing too fast.
-const ATTEMPTS: usize = 8;
+pub(super) const ATTEMPTS: usize = 32;
+
+/// How often what is appended under the fence is tried while others on this node move it. Then they wait for it.
+pub(super) const FREE_ATTEMPTS: usize = 3;
 
 /// One command on its way, the same through all its attempts.
 #[derive(Debug)]
@@ -96,19 +99,32 @@ impl Hub {
     }
 
     async fn carry_out(self: &Arc<Self>, undertaking: Undertaking) -> Result<Done, Failure> {
-        for _ in 0..ATTEMPTS {
+        let mut turn = None;
+        for attempt in 0..ATTEMPTS {
             self.open(undertaking.room).await?;
+            if attempt == FREE_ATTEMPTS && undertaking.is_fenced() {
+                // A turn of its own is one of those that a calm waits for.
+                drop(turn.take());
+                turn = Some(self.lane(undertaking.room).calm().await?);
+            }
             let proposal = match self.decide(&undertaking).await? {
                 Decision::Already { seq, time, duplicate } => {
-                    return Ok(self.done(undertaking.room, seq, time, duplicate));
+                    return Ok(self.done(&undertaking, seq, time, duplicate));
                 }
                 Decision::Append(proposal) => proposal,
             };
+            if proposal.moves_fence && turn.is_none() {
+                // Those whose turn it is before may change the answer, so it is decided again.
+                turn = Some(self.lane(undertaking.room).turn(undertaking.room).await?);
+                continue;
+            }
             let (head, markers) = (proposal.head, u64::from(proposal.moves_fence));
             match self.append(&undertaking, proposal).await {
                 Ok(appended) => {
                     // It is in the log, so it is done, though this node may not have seen it yet.
-                    if let Err(behind) = self.lane(undertaking.room).reach(Seq(appended.seq.0 + markers)).await {
+                    // What was there before has no marker of this attempt behind it.
+                    let end = if appended.duplicate { appended.seq } else { Seq(appended.seq.0 + markers) };
+                    if let Err(behind) = self.lane(undertaking.room).reach(end).await {
                         tracing::warn!(detail = %behind.detail, "an appended event is not followed yet");
                     }
                     return self.answer(&undertaking, appended).await.map_err(unknown_if_away);
@@ -179,7 +195,7 @@ impl Hub {
             }
             _ => undertaking.asked.at,
         };
-        Ok(self.done(undertaking.room, seq, time, duplicate))
+        Ok(self.done(undertaking, seq, time, duplicate))
     }
 
     /// A try of an append had no answer and a later one was refused: whether the first one landed stands in the chain,
@@ -204,9 +220,17 @@ impl Hub {
         }
     }
 
-    fn done(&self, room: RoomId, seq: Seq, time: Time, duplicate: bool) -> Done {
-        let position = Position { partition: self.lane(room).partition, seq };
-        Done { room, position, time, duplicate }
+    fn done(&self, undertaking: &Undertaking, seq: Seq, time: Time, duplicate: bool) -> Done {
+        let &Undertaking { room, asked: Asked { by, .. }, .. } = undertaking;
+        let joins = matches!(undertaking.ask, Ask::Room(room::Command::Join { .. }));
+        let lane = self.lane(room);
+        let waits = || {
+            let mut rooms = lane.lock();
+            let interior = rooms.open(room).and_then(|open| open.state().interior());
+            interior.is_some_and(|interior| interior.requests.contains_key(&by))
+        };
+        let position = Position { partition: lane.partition, seq };
+        Done { room, position, time, duplicate, requested: joins && waits() }
     }
 }
 
@@ -217,6 +241,11 @@ impl Undertaking {
             Ask::Message(..) => Class::Msg,
         };
         Chain::Room(self.room, class)
+    }
+
+    /// Whether whatever moves the partition's fence is in its way. What is about a room as such rests on its chain.
+    const fn is_fenced(&self) -> bool {
+        matches!(self.ask, Ask::Message(..))
     }
 }
 

@@ -6,7 +6,7 @@ use futures_util::StreamExt;
 use tokio_util::sync::CancellationToken;
 use voxlog_core::log::Log;
 
-use super::lane::Lane;
+use super::{feed::Feed, lane::Lane};
 
 /// How many records are applied under one lock. More would keep commands waiting, fewer would lock too often.
 const BATCH: usize = 256;
@@ -15,16 +15,16 @@ const BATCH: usize = 256;
 const RESTART_AFTER: Duration = Duration::from_secs(1);
 
 /// Follows a lane's partition until it is over.
-pub(super) async fn follow(log: Arc<dyn Log>, lane: Arc<Lane>, over: CancellationToken) {
+pub(super) async fn follow(log: Arc<dyn Log>, lane: Arc<Lane>, feed: Arc<Feed>, over: CancellationToken) {
     while !over.is_cancelled() {
         tokio::select! {
             () = over.cancelled() => return,
-            () = follow_once(&*log, &lane) => tokio::time::sleep(RESTART_AFTER).await,
+            () = follow_once(&*log, &lane, &feed) => tokio::time::sleep(RESTART_AFTER).await,
         }
     }
 }
 
-async fn follow_once(log: &dyn Log, lane: &Lane) {
+async fn follow_once(log: &dyn Log, lane: &Lane, feed: &Feed) {
     let mut batches = log.follow(lane.partition, lane.applied()).ready_chunks(BATCH);
     while let Some(batch) = batches.next().await {
         let mut records = Vec::with_capacity(batch.len());
@@ -33,11 +33,11 @@ async fn follow_once(log: &dyn Log, lane: &Lane) {
                 Ok(stored) => records.push(stored),
                 Err(error) => {
                     tracing::error!(partition = %lane.partition, %error, "a follower has stopped");
-                    lane.apply(records);
+                    lane.apply(records, feed);
                     return;
                 }
             }
         }
-        lane.apply(records);
+        lane.apply(records, feed);
     }
 }

@@ -25,6 +25,7 @@ use voxlog_projections::messages::fact;
 use super::{
     Hub,
     execute::{Decision, Proposal, Undertaking, closed},
+    pace::LastPost,
 };
 use crate::error::{Code, Failure};
 
@@ -58,15 +59,25 @@ impl Hub {
         let fence = self.lane(undertaking.room).lock().fence;
         let mut subject = Looked { fence, target: None, cited: Vec::new() };
         if let Command::Post(draft) = command {
-            if let Some(seq) = self.already_posted(undertaking.room, id, fence).await? {
+            if let Some(seq) = self.already_posted(undertaking, id, fence).await? {
                 let time = self.same_as(undertaking, draft, seq).await?;
                 return Ok(Decision::Already { seq, time, duplicate: true });
             }
+            self.check_rights(undertaking, command)?;
             subject.cited = self.cited(undertaking.room, draft, fence).await?;
         } else {
+            self.check_rights(undertaking, command)?;
             subject.target = Some(self.known(undertaking.room, id, fence).await?);
         }
         self.decide_on(undertaking, command, &subject)
+    }
+
+    /// Asked before anything is looked up: who may not do it at all waits for nothing, and learns nothing.
+    fn check_rights(&self, undertaking: &Undertaking, command: &Command) -> Result<(), Failure> {
+        let mut rooms = self.lane(undertaking.room).lock();
+        let room = rooms.open(undertaking.room).ok_or_else(closed)?.state();
+        Scene { room, cited: &[], last_post: None }.check_rights(undertaking.asked, command)?;
+        Ok(())
     }
 
     fn decide_on(
@@ -79,13 +90,16 @@ impl Hub {
         // What was looked up is as of `fence`. When the fence has moved since, the append is refused for it and all is
         // looked up again.
         let open = rooms.open(undertaking.room).ok_or_else(closed)?;
-        let (scene, head) = (Scene { room: open.state(), cited, last_post: None }, open.heads.msg);
+        let (state, by, head) = (open.state(), undertaking.asked.by, open.heads.msg);
+        let scene = Scene { room: state, cited, last_post: open.pace.last(by).map(|post| post.time) };
+        // The next post of the same member rests on this one, wherever it is decided.
+        let is_paced = matches!(command, Command::Post(_)) && state.slow_mode_s(by).is_some();
         let message = target.as_ref().map_or(Message::Unwritten, |known| known.message);
-        let recorded = target.as_ref().map_or(open.state().message_ttl().is_none(), |known| known.recorded);
+        let recorded = target.as_ref().map_or(state.message_ttl().is_none(), |known| known.recorded);
         Ok(match message.decide(scene, undertaking.asked, command)?.pop() {
             None => Decision::Already { seq: head, time: undertaking.asked.at, duplicate: false },
             Some(event) => Decision::Append(Proposal {
-                moves_fence: event.moves_fence(),
+                moves_fence: event.moves_fence() || is_paced,
                 event: event.into(),
                 guard: Guard::Fence(*fence),
                 // What happens to a message stays in the log exactly as long as the message does.
@@ -129,9 +143,17 @@ impl Hub {
     }
 
     /// Where a message of this id was posted, as far as the log itself would not tell.
-    async fn already_posted(&self, room: RoomId, id: MessageId, fence: Seq) -> Result<Option<Seq>, Failure> {
+    async fn already_posted(
+        &self,
+        &Undertaking { room, asked, .. }: &Undertaking,
+        id: MessageId,
+        fence: Seq,
+    ) -> Result<Option<Seq>, Failure> {
         if let Some(recent) = self.recent(room, id) {
             return Ok(recent.seq);
+        }
+        if let Some(last) = self.last_post(room, asked.by).filter(|last| last.message == id) {
+            return Ok(Some(last.seq));
         }
         let age = (self.clock.now() - id.time()).abs().to_std().unwrap_or(Duration::MAX);
         if age <= self.log.duplicate_window() / 2 {
@@ -160,6 +182,10 @@ impl Hub {
         let mut rooms = self.lane(room).lock();
         let recent = rooms.open(room)?.recent(id)?;
         Some(Known { message: recent.message, seq: Some(recent.seq), recorded: recent.recorded })
+    }
+
+    fn last_post(&self, room: RoomId, author: UserId) -> Option<LastPost> {
+        self.lane(room).lock().open(room)?.pace.last(author)
     }
 
     async fn look_up(&self, room: RoomId, id: MessageId, at_least: Seq) -> Result<Known, Failure> {

@@ -10,7 +10,8 @@ use voxlog_core::{
     envelope::Header,
     event::Event,
     id::RoomId,
-    position::{Chain, Class, Heads, Seq},
+    log::Stored,
+    position::{Chain, Class, Seq},
 };
 
 use super::{
@@ -63,21 +64,30 @@ impl Hub {
             (rooms.applied, rooms.fence)
         };
         let mut heads = self.log.heads(room, known).await?;
-        let (folded, last) = self.fold(room, known).await?;
+        let (folded, last) = self.fold(room, known, |_| true).await?;
         // The state is the chain up to `last`, even where another replica has told of a later head: what is beyond is
         // beyond `known` too, so the follower brings it, and it must not be taken for applied.
         heads.ctl = last;
+        let pace = self.pace(room, &folded.state, heads.msg).await?;
         lane.reach(heads.last().max(fence)).await?;
-        self.install(lane, room, folded, heads)
+        install(lane, OpenRoom::new(room, folded, heads, pace, self.config.ring_events))
     }
 
-    /// The room's state after its whole control chain, and the chain's last seq.
-    async fn fold(&self, room: RoomId, known: Seq) -> Result<(Folded, Seq), Failure> {
+    /// The room's state after its control chain, as far as its records are wanted, and the last one's seq.
+    pub(super) async fn fold(
+        &self,
+        room: RoomId,
+        known: Seq,
+        wanted: impl Fn(&Stored) -> bool,
+    ) -> Result<(Folded, Seq), Failure> {
         let chain = Chain::Room(room, Class::Ctl);
         let (mut folded, mut last) = (Folded::default(), Seq::ZERO);
         loop {
             let page = self.log.read(chain, last, CHAIN_PAGE, known).await?;
             for stored in &page {
+                if !wanted(stored) {
+                    return Ok((folded, last));
+                }
                 match Header::read(&stored.payload).and_then(|header| header.event()) {
                     Ok(Event::Room(event)) => folded.evolve(stored.seq, &event),
                     Ok(_) => tracing::warn!(stream.seq = %stored.seq, "an event stands on a chain that is not its own"),
@@ -91,18 +101,6 @@ impl Hub {
         }
     }
 
-    fn install(&self, lane: &Lane, room: RoomId, folded: Folded, heads: Heads) -> Result<(), Failure> {
-        let mut rooms = lane.lock();
-        let mut open = Box::new(OpenRoom::new(room, folded, heads, self.config.ring_events));
-        if let Some(Slot::Opening { arrived, .. }) = rooms.slots.get_mut(&room) {
-            for (class, stored) in arrived.drain(..) {
-                open.apply(class, stored).map_err(|error| Failure::internal(&error))?;
-            }
-        }
-        rooms.slots.insert(room, Slot::Open(open));
-        Ok(())
-    }
-
     /// Closes the rooms that nobody listens to and nobody has used for a while.
     pub(super) fn close_idle(&self) {
         let idle = self.config.idle_room;
@@ -113,4 +111,16 @@ impl Hub {
             });
         }
     }
+}
+
+/// Puts a room that has been read into its slot, with what the follower brought meanwhile.
+fn install(lane: &Lane, mut open: OpenRoom) -> Result<(), Failure> {
+    let mut rooms = lane.lock();
+    if let Some(Slot::Opening { arrived, .. }) = rooms.slots.get_mut(&open.id) {
+        for (class, stored) in arrived.drain(..) {
+            open.apply(class, stored).map_err(|error| Failure::internal(&error))?;
+        }
+    }
+    rooms.slots.insert(open.id, Slot::Open(Box::new(open)));
+    Ok(())
 }

@@ -7,6 +7,7 @@ use std::{
 };
 
 use voxlog_core::{
+    clock::Time,
     decider::Decider,
     envelope::{DecodeError, Header},
     event::Event,
@@ -18,10 +19,13 @@ use voxlog_core::{
 };
 
 use super::{
+    catch_up::check_may_read,
     entry::Entry,
     outbox::{Item, Outbox},
+    pace::{LastPost, Pace},
     ring::Ring,
 };
+use crate::error::Failure;
 
 /// An open room, exact at its lane's position.
 #[derive(Debug)]
@@ -30,6 +34,7 @@ pub(super) struct OpenRoom {
     pub(super) folded: Folded,
     pub(super) heads: Heads,
     pub(super) ring: Ring,
+    pub(super) pace: Pace,
     pub(super) last_used: Instant,
     /// What decisions need to know of the messages that were posted within the ring.
     messages: HashMap<MessageId, Recent>,
@@ -69,15 +74,18 @@ impl Folded {
 struct Subscriber {
     user: UserId,
     outbox: Arc<Outbox>,
+    /// What its socket calls it.
+    subscription: u64,
 }
 
 impl OpenRoom {
     /// A room whose control chain has been folded, at the position where its chains end at `heads`.
-    pub(super) fn new(id: RoomId, folded: Folded, heads: Heads, ring_events: usize) -> Self {
+    pub(super) fn new(id: RoomId, folded: Folded, heads: Heads, pace: Pace, ring_events: usize) -> Self {
         Self {
             id,
             folded,
             heads,
+            pace,
             ring: Ring::after(heads, ring_events),
             last_used: Instant::now(),
             messages: HashMap::new(),
@@ -104,16 +112,20 @@ impl OpenRoom {
         if stored.seq <= prev {
             return Ok(());
         }
-        match Header::read(&stored.payload).and_then(|header| header.event()) {
-            Ok(Event::Room(event)) if class == Class::Ctl => self.folded.evolve(stored.seq, &event),
-            Ok(Event::Message(event)) => self.remember(stored.seq, &event),
+        let mut ends = None;
+        match Header::read(&stored.payload).and_then(|header| Ok((header.time, header.event()?))) {
+            Ok((time, Event::Room(event))) if class == Class::Ctl => {
+                self.folded.evolve(stored.seq, &event);
+                ends = Some(time);
+            }
+            Ok((time, Event::Message(event))) => self.remember(stored.seq, time, &event),
             Err(error) if class == Class::Ctl => return Err(error),
             Ok(_) | Err(_) => tracing::warn!(room.id = %self.id, stream.seq = %stored.seq, "an event has no effect"),
         }
         *self.heads.of_mut(class) = stored.seq;
         self.fan_out(Entry::new(self.id, class, stored.seq, prev, stored.payload));
-        if class == Class::Ctl {
-            self.let_go_of_strangers();
+        if let Some(time) = ends {
+            self.let_go_of_strangers(time);
         }
         Ok(())
     }
@@ -128,11 +140,10 @@ impl OpenRoom {
         self.ring.newest_first().find(|entry| entry.seq == seq).cloned()
     }
 
-    /// From here on the outbox gets every event. Attaching twice is the same as once.
-    pub(super) fn attach(&mut self, user: UserId, outbox: &Arc<Outbox>) {
-        if !self.subscribers.iter().any(|subscriber| Arc::ptr_eq(&subscriber.outbox, outbox)) {
-            self.subscribers.push(Subscriber { user, outbox: Arc::clone(outbox) });
-        }
+    /// From here on the outbox gets every event. Attaching again only names the subscription anew.
+    pub(super) fn attach(&mut self, user: UserId, outbox: &Arc<Outbox>, subscription: u64) {
+        self.detach(outbox);
+        self.subscribers.push(Subscriber { user, outbox: Arc::clone(outbox), subscription });
     }
 
     /// The outbox gets nothing more.
@@ -140,10 +151,10 @@ impl OpenRoom {
         self.subscribers.retain(|subscriber| !Arc::ptr_eq(&subscriber.outbox, outbox));
     }
 
-    /// Tells every subscriber that nothing of this room follows.
-    pub(super) fn end(&mut self) {
+    /// Tells every subscriber that nothing of this room follows, and why.
+    pub(super) fn end(&mut self, why: &Failure) {
         for subscriber in self.subscribers.drain(..) {
-            subscriber.outbox.push(Item::Ended(self.id));
+            subscriber.end(self.id, why.clone());
         }
     }
 
@@ -163,9 +174,10 @@ impl OpenRoom {
         }
     }
 
-    fn remember(&mut self, seq: Seq, event: &message::Event) {
+    fn remember(&mut self, seq: Seq, time: Time, event: &message::Event) {
         let id = event.message_id();
-        if let message::Event::Posted { .. } = event {
+        if let message::Event::Posted { author_id, .. } = event {
+            self.pace.note(*author_id, LastPost { message: id, seq, time });
             let recorded = self.state().message_ttl().is_none();
             self.messages.insert(id, Recent { seq, message: Message::Unwritten, recorded });
             self.posted.push_back((seq, id));
@@ -176,14 +188,20 @@ impl OpenRoom {
     }
 
     /// The event that ends a membership is the last that its former member gets.
-    fn let_go_of_strangers(&mut self) {
+    fn let_go_of_strangers(&mut self, now: Time) {
         let (state, id) = (&self.folded.state, self.id);
-        self.subscribers.retain(|subscriber| {
-            let stays = state.may_read(subscriber.user);
-            if !stays {
-                subscriber.outbox.push(Item::Ended(id));
+        self.subscribers.retain(|subscriber| match check_may_read(state, subscriber.user, now) {
+            Ok(()) => true,
+            Err(why) => {
+                subscriber.end(id, why.into());
+                false
             }
-            stays
         });
+    }
+}
+
+impl Subscriber {
+    fn end(&self, room: RoomId, why: Failure) {
+        self.outbox.push(Item::Ended { room, subscription: self.subscription, why });
     }
 }

@@ -6,9 +6,10 @@ use std::{
 };
 
 use tokio::sync::Notify;
-use voxlog_core::id::RoomId;
+use voxlog_core::id::{RoomId, SessionId};
 
-use super::entry::Entry;
+use super::{entry::Entry, feed::UserEntry};
+use crate::error::Failure;
 
 /// Bounds per socket. An entry is shared by all sockets of a room, so the queue itself costs a pointer an entry.
 const MAX_ITEMS: usize = 1024;
@@ -33,8 +34,19 @@ struct Queue {
 pub enum Item {
     /// An event of a room that the socket is attached to.
     Event(Arc<Entry>),
-    /// The socket's user may read this room no longer; nothing of it follows.
-    Ended(RoomId),
+    /// A subscription has ended; nothing of its room follows.
+    Ended {
+        /// Which room.
+        room: RoomId,
+        /// What the socket named the subscription when it was attached. It may have another one by now.
+        subscription: u64,
+        /// Why.
+        why: Failure,
+    },
+    /// Something that concerns the socket's user, wherever it happened.
+    User(Arc<UserEntry>),
+    /// A sign-in of the socket's user is good for nothing any more. Never lost, also when the queue is.
+    Revoked(SessionId),
 }
 
 /// What a socket finds when it looks.
@@ -46,19 +58,33 @@ pub enum Waiting {
     Overflowed,
 }
 
+impl Item {
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Event(entry) => entry.event.len(),
+            Self::User(entry) => entry.event.len(),
+            Self::Ended { .. } | Self::Revoked(_) => 0,
+        }
+    }
+
+    /// Whatever else is lost can be read again, or proves itself; that a token is no good any more must be known.
+    const fn outlives_overflow(&self) -> bool {
+        matches!(self, Self::Revoked(_))
+    }
+}
+
 impl Outbox {
     /// Queues an item, or gives up the queue when there is no room for it. Never waits.
     pub(super) fn push(&self, item: Item) {
         let mut queue = self.lock();
-        if queue.overflowed {
+        if queue.overflowed && !item.outlives_overflow() {
             return;
         }
-        if let Item::Event(entry) = &item {
-            queue.bytes += entry.event.len();
-        }
+        queue.bytes += item.bytes();
         queue.items.push_back(item);
         if queue.items.len() > MAX_ITEMS || queue.bytes > MAX_BYTES {
-            *queue = Queue { overflowed: true, ..Queue::default() };
+            queue.items.retain(Item::outlives_overflow);
+            (queue.bytes, queue.overflowed) = (0, true);
         }
         let news = queue.overflowed || queue.items.len() == 1;
         drop(queue);
@@ -79,8 +105,7 @@ impl Outbox {
 
     fn try_take(&self) -> Option<Waiting> {
         let mut queue = self.lock();
-        if queue.overflowed {
-            *queue = Queue::default();
+        if std::mem::take(&mut queue.overflowed) {
             return Some(Waiting::Overflowed);
         }
         queue.bytes = 0;
@@ -89,5 +114,31 @@ impl Outbox {
 
     fn lock(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().expect("an outbox's lock is held for one push or take")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use voxlog_core::{
+        clock::SystemClock,
+        position::{Class, Seq},
+    };
+
+    use super::*;
+
+    #[test]
+    fn a_revocation_outlives_the_queue_that_it_waits_in() {
+        let (outbox, session) = (Outbox::default(), SessionId::mint(&SystemClock));
+        let entry = Entry::new(RoomId::mint(&SystemClock), Class::Msg, Seq(1), Seq(0), Bytes::new());
+        outbox.push(Item::Revoked(session));
+        for _ in 0..=MAX_ITEMS {
+            outbox.push(Item::Event(Arc::clone(&entry)));
+        }
+        outbox.push(Item::Revoked(session));
+        assert!(matches!(outbox.try_take(), Some(Waiting::Overflowed)));
+        let Some(Waiting::Items(items)) = outbox.try_take() else { panic!("nothing has outlived the queue") };
+        assert!(matches!(items[..], [Item::Revoked(first), Item::Revoked(second)] if first == second));
+        assert!(outbox.try_take().is_none());
     }
 }
