@@ -2,33 +2,38 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
+
 /// A reason to close a socket. Codes 4000 to 4499 invite the client to connect again and resume, 4500 to 4999 tell it
 /// that doing the same again would end the same.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, JsonSchema)]
+#[schemars(rename_all = "snake_case")]
 pub enum Close {
-    /// 4000: the node is going. Another one, or its successor, takes over.
+    /// The node is going. Another one, or its successor, takes over.
     GoingAway,
-    /// 4001: the access token has expired. Connect again with a fresh one.
+    /// The access token has expired. Connect again with a fresh one.
     TokenExpired,
-    /// 4002: nothing was heard of the client for two heartbeats.
+    /// Nothing was heard of the client for two heartbeats.
     Silent,
-    /// 4003: the client has taken nothing off the wire for ten minutes.
+    /// The client has taken nothing off the wire for ten minutes.
     Stalled,
-    /// 4004: a fault of the server. It has been logged.
+    /// A fault of the server. It has been logged.
     Internal,
-    /// 4500: the first frame was no `hello`, or none succeeded in time.
+    /// The first frame was no `hello`, or none succeeded in time.
     MissedHello,
-    /// 4501: what came was not the WebSocket protocol.
+    /// What came was not the WebSocket protocol.
     BrokenFraming,
-    /// 4502: a frame was larger than the limit.
+    /// A frame was larger than the limit.
     TooLarge,
-    /// 4503: the user has as many sockets open on this node as one may have.
+    /// The user has as many sockets open on this node as one may have.
     TooManySockets,
+    /// The sign-in, or the API key, was revoked. Sign in again.
+    Revoked,
 }
 
 impl Close {
     /// Every reason, for the documents and their tests.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::GoingAway,
         Self::TokenExpired,
         Self::Silent,
@@ -38,6 +43,7 @@ impl Close {
         Self::BrokenFraming,
         Self::TooLarge,
         Self::TooManySockets,
+        Self::Revoked,
     ];
 
     const fn parts(self) -> (u16, &'static str) {
@@ -51,6 +57,7 @@ impl Close {
             Self::BrokenFraming => (4501, "broken_framing"),
             Self::TooLarge => (4502, "too_large"),
             Self::TooManySockets => (4503, "too_many_sockets"),
+            Self::Revoked => (4504, "revoked"),
         }
     }
 
@@ -62,6 +69,20 @@ impl Close {
     /// The reason in the close frame: one word that never changes.
     pub const fn reason(self) -> &'static str {
         self.parts().1
+    }
+
+    /// What a client does about it, in a few words.
+    pub const fn advice(self) -> &'static str {
+        match self {
+            Self::TokenExpired => "refresh the token and connect again",
+            Self::Stalled => "connect again, and read",
+            Self::MissedHello => "send `hello` first, with a token that verifies",
+            Self::BrokenFraming => "mend the client",
+            Self::TooLarge => "send smaller frames",
+            Self::TooManySockets => "close another socket first",
+            Self::Revoked => "sign in again",
+            Self::GoingAway | Self::Silent | Self::Internal => "connect again and resume",
+        }
     }
 
     /// Whether the client may connect again without changing anything.

@@ -7,7 +7,6 @@
 use std::{sync::Arc, time::Duration};
 
 use jsonwebtoken::jwk::JwkSet;
-use serde::Serialize;
 use sqlx::{
     ConnectOptions, Connection, PgPool,
     migrate::{MigrateError, Migrator},
@@ -15,11 +14,7 @@ use sqlx::{
 };
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
-use voxlog_core::{
-    clock::{Clock, Time},
-    id::{SessionId, UserId},
-    log::Log,
-};
+use voxlog_core::{clock::Clock, id::UserId, log::Log};
 
 use crate::{
     config::Config,
@@ -27,14 +22,31 @@ use crate::{
 };
 
 pub mod accounts;
+pub mod api_keys;
+pub mod caller;
 mod database;
+pub mod device;
 pub mod keys;
 pub mod outbox;
 pub mod password;
+pub mod profile;
 pub mod refresh;
+pub mod revoked;
+mod revoking;
+pub mod scope;
+pub mod secret;
+pub mod sessions;
+pub mod sign_in;
 pub mod token;
+pub mod totp;
 
 pub use accounts::{Account, Registration};
+pub use caller::{Caller, Credential};
+pub use device::Device;
+pub use revoked::Revoked;
+pub use scope::{Scope, Scopes};
+pub use secret::Secret;
+pub use sign_in::{Access, Grant, Login};
 
 use keys::{InvalidKey, Keys};
 use password::Passwords;
@@ -58,42 +70,10 @@ pub struct Identity {
     clock: Arc<dyn Clock>,
     access_ttl: Duration,
     refresh_ttl: Duration,
+    revoked: Arc<Revoked>,
+    api_keys: api_keys::Lately,
     /// Rung after each commit that put something into the outbox.
     outgoing: Notify,
-}
-
-/// Who asks: what a verified access token says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Caller {
-    /// Whose token it is.
-    pub user: UserId,
-    /// The sign-in that it came of.
-    pub session: SessionId,
-    /// When it stops verifying.
-    pub expires: Time,
-}
-
-/// An access token.
-#[derive(Debug, Clone)]
-pub struct Access {
-    /// A signed JWT.
-    pub token: String,
-    /// When it stops verifying.
-    pub expires: Time,
-}
-
-/// What a sign-in or a refresh gives.
-#[derive(Debug, Clone, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Grant {
-    /// The access token, for `Authorization: Bearer`.
-    pub token: String,
-    /// Good for one refresh.
-    pub refresh_token: String,
-    /// Whose they are.
-    pub user: Account,
-    /// Seconds until the access token expires.
-    pub expires_in: u64,
 }
 
 impl Identity {
@@ -111,6 +91,8 @@ impl Identity {
             clock,
             access_ttl: config.access_ttl,
             refresh_ttl: config.refresh_ttl,
+            revoked: Arc::default(),
+            api_keys: api_keys::Lately::default(),
             outgoing: Notify::new(),
         })
     }
@@ -127,65 +109,37 @@ impl Identity {
         outcome
     }
 
-    /// Prepares the tables as soon as PostgreSQL answers, then delivers facts to the log until `shutdown`.
-    pub async fn run_outbox(self: Arc<Self>, log: Arc<dyn Log>, shutdown: CancellationToken) {
+    /// Prepares the tables as soon as PostgreSQL answers, then delivers facts to the log, and learns what was revoked
+    /// elsewhere, until `shutdown`.
+    pub async fn run(self: Arc<Self>, log: Arc<dyn Log>, shutdown: CancellationToken) {
         let work = async {
             while let Err(error) = self.migrate().await {
                 tracing::warn!(%error, "identity waits for PostgreSQL");
                 tokio::time::sleep(MIGRATION_RETRY).await;
             }
-            outbox::Courier { pool: &self.pool, log: &*log, clock: &*self.clock }.run(&self.outgoing).await;
+            let courier = outbox::Courier { pool: &self.pool, log: &*log, clock: &*self.clock };
+            tokio::join!(courier.run(&self.outgoing), self.learn());
         };
         shutdown.run_until_cancelled(work).await;
     }
 
-    /// Makes an account and signs it in.
-    pub async fn register(&self, registration: Registration) -> Result<Grant, Failure> {
-        registration.check()?;
-        let hash = self.passwords.hash(registration.password.clone()).await?;
-        let mut transaction = self.pool.begin().await?;
-        let account = accounts::insert(&mut transaction, &registration, &hash, &*self.clock).await?;
-        outbox::put_registered(&mut transaction, &account, &*self.clock).await?;
-        let session = SessionId::mint(&*self.clock);
-        let refresh_token =
-            refresh::open(&mut transaction, account.id, session, self.clock.now(), self.refresh_ttl).await?;
-        transaction.commit().await?;
-        self.outgoing.notify_one();
-        self.grant(account, session, refresh_token)
+    /// Whether [`Self::authenticate`] would ask PostgreSQL.
+    pub fn must_look_up(&self, credential: &str) -> bool {
+        api_keys::is_one(credential) && !self.api_keys.knows(credential)
     }
 
-    /// Signs in. An unknown address and a wrong password take the same time and answer the same.
-    pub async fn login(&self, email: &str, password: String) -> Result<Grant, Failure> {
-        let found = accounts::by_email(&self.pool, email).await?;
-        let (account, hash) = found.map_or((None, None), |(account, hash)| (Some(account), Some(hash)));
-        let matches = self.passwords.verify(password, hash).await?;
-        let Some(account) = account.filter(|_| matches) else {
-            return Err(Failure::new(Code::Unauthenticated, "the email address or the password is wrong"));
-        };
-        let session = SessionId::mint(&*self.clock);
-        let mut transaction = self.pool.begin().await?;
-        let now = self.clock.now();
-        refresh::forget_expired(&mut transaction, account.id, now).await?;
-        let refresh_token = refresh::open(&mut transaction, account.id, session, now, self.refresh_ttl).await?;
-        transaction.commit().await?;
-        self.grant(account, session, refresh_token)
-    }
-
-    /// Takes a refresh token and gives the next. One that was taken before ends its whole session: somebody else may
-    /// hold a copy.
-    pub async fn refresh(&self, refresh_token: &str) -> Result<Grant, Failure> {
-        let rotated = refresh::rotate(&self.pool, refresh_token, self.clock.now(), self.refresh_ttl).await?;
-        self.grant(rotated.account, rotated.session, rotated.token)
+    /// Who shows this: an access token, or an API key.
+    pub async fn authenticate(&self, credential: &str) -> Result<Caller, Failure> {
+        if api_keys::is_one(credential) { self.holder_of(credential).await } else { self.verify(credential) }
     }
 
     /// Who holds this access token. Needs no database.
     pub fn verify(&self, token: &str) -> Result<Caller, Failure> {
-        token::verify(&self.keys, token, self.clock.now())
-    }
-
-    /// An access token for a session of its own, which can't be refreshed: for a terminal.
-    pub fn issue(&self, user: UserId) -> Result<Access, Failure> {
-        self.sign(user, SessionId::mint(&*self.clock))
+        let caller = token::verify(&self.keys, token, self.clock.now())?;
+        if self.revoked.holds(caller.session) {
+            return Err(Failure::new(Code::Unauthenticated, "this sign-in has ended"));
+        }
+        Ok(caller)
     }
 
     /// The account of a user.
@@ -206,14 +160,5 @@ impl Identity {
     /// The public keys with which access tokens verify (RFC 7517).
     pub fn jwks(&self) -> &JwkSet {
         self.keys.published()
-    }
-
-    fn sign(&self, user: UserId, session: SessionId) -> Result<Access, Failure> {
-        token::sign(&self.keys, user, session, self.clock.now(), self.access_ttl)
-    }
-
-    fn grant(&self, user: Account, session: SessionId, refresh_token: String) -> Result<Grant, Failure> {
-        let access = self.sign(user.id, session)?;
-        Ok(Grant { token: access.token, refresh_token, user, expires_in: self.access_ttl.as_secs() })
     }
 }

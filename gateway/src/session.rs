@@ -2,7 +2,8 @@
 //!
 //! The loop around it ([`socket`](crate::socket)) tells it what came and what time it is, then carries out what
 //! [`Session::next_effect`] gives, in that order. The session promises:
-//! * Nothing runs before a `hello` has been let in, nor after the token has expired.
+//! * Nothing runs before a `hello` has been let in, nor after the token has expired, nor beyond its scopes. Some time
+//!   before it expires the client is asked for another.
 //! * What a client asks of one room happens one after the other, in the order in which it asked, whatever is refused
 //!   or retried on the way. Rooms do not wait for each other.
 //! * Every frame gets exactly one answer, unless the socket closes first.
@@ -22,20 +23,24 @@ use crate::{
     close::Close,
     config::{Config, Limits},
     error::{Code, Failure},
+    identity::{Caller, Secret},
     protocol::{Ack, BadFrame, ClientFrame, Command, FrameId, Request, ServerFrame, reply::millis},
 };
 
 mod bucket;
 mod effect;
+mod lease;
 mod lines;
 mod pulse;
+mod scoped;
 #[cfg(test)]
 mod tests;
 
-pub use effect::{Answer, Effect, Identified, NotLetIn, Work};
+pub use effect::{Answer, Effect, NotLetIn, Work};
 pub use lines::Line;
 
 use bucket::Bucket;
+use lease::Lease;
 use lines::Lines;
 use pulse::Pulse;
 
@@ -76,18 +81,18 @@ pub struct Session {
 #[derive(Debug)]
 enum Phase {
     /// Nobody yet. The upgrade may have brought a token along.
-    Greeting { until: Instant, offered: Option<String> },
-    /// Somebody.
-    Open(Identified),
+    Greeting { until: Instant, offered: Option<Secret> },
+    /// Somebody, for as long as their token lasts.
+    Open(Lease),
     /// Nothing new is taken; it closes when nothing is under way any more.
-    Draining { close: Close, until: Instant },
+    Draining { close: Close, until: Instant, who: Option<Caller> },
     /// The end.
     Closed,
 }
 
 impl Session {
     /// A connection that was just made. `offered` is the token of the upgrade's `Authorization`, if it had one.
-    pub fn new(id: SessionId, config: &Config, offered: Option<String>, now: Now) -> Self {
+    pub fn new(id: SessionId, config: &Config, offered: Option<Secret>, now: Now) -> Self {
         Self {
             id,
             limits: config.limits,
@@ -131,7 +136,7 @@ impl Session {
     }
 
     /// What came of [`Effect::Authenticate`].
-    pub fn authenticated(&mut self, id: FrameId, outcome: Result<Identified, NotLetIn>) {
+    pub fn authenticated(&mut self, id: FrameId, outcome: Result<Caller, NotLetIn>, now: Now) {
         match (outcome, &self.phase) {
             (_, Phase::Closed | Phase::Draining { .. }) => {}
             (Err(NotLetIn::Refused(failure)), _) => self.refuse(Some(id), failure),
@@ -139,10 +144,19 @@ impl Session {
                 self.refuse(Some(id), Failure::new(Code::RateLimited, "you have too many sockets open"));
                 self.close(Close::TooManySockets);
             }
-            (Ok(who), Phase::Open(known)) if who.user != known.user => {
+            (Ok(who), Phase::Open(lease)) if who.user != lease.who.user => {
                 self.refuse(Some(id), Failure::new(Code::Forbidden, "a connection stays with its user"));
             }
-            (Ok(who), Phase::Open(_) | Phase::Greeting { .. }) => self.welcome(id, who),
+            (Ok(who), Phase::Open(_) | Phase::Greeting { .. }) => self.welcome(id, who, now),
+        }
+    }
+
+    /// Whose connection this is, since their last `hello`.
+    pub fn who(&self) -> Option<&Caller> {
+        match &self.phase {
+            Phase::Open(lease) => Some(&lease.who),
+            Phase::Draining { who, .. } => who.as_ref(),
+            Phase::Greeting { .. } | Phase::Closed => None,
         }
     }
 
@@ -171,9 +185,10 @@ impl Session {
     /// Time has passed.
     pub fn tick(&mut self, now: Now) {
         self.look_at_expiry(now);
+        self.ask_for_token(now);
         match self.phase {
             Phase::Greeting { until, .. } if now.instant >= until => self.close(Close::MissedHello),
-            Phase::Draining { close, until } if now.instant >= until => self.close(close),
+            Phase::Draining { close, until, .. } if now.instant >= until => self.close(close),
             Phase::Open(_) if self.pulse.is_due(now.instant) => {
                 if self.pulse.beat(now.instant) {
                     self.effects.push_back(Effect::Beat);
@@ -189,9 +204,10 @@ impl Session {
     pub fn wake_at(&self, now: Now) -> Option<Instant> {
         match &self.phase {
             Phase::Greeting { until, .. } | Phase::Draining { until, .. } => Some(*until),
-            Phase::Open(who) => {
-                let left = (who.expires - now.time).to_std().unwrap_or_default().max(Duration::from_millis(1));
-                Some(self.pulse.next().min(now.instant + left))
+            Phase::Open(lease) => {
+                let left = |due: Time| (due - now.time).to_std().unwrap_or_default().max(Duration::from_millis(1));
+                let due = lease.due().map_or(self.pulse.next(), |due| now.instant + left(due));
+                Some(self.pulse.next().min(due))
             }
             Phase::Closed => None,
         }
@@ -202,7 +218,8 @@ impl Session {
         if matches!(self.phase, Phase::Draining { .. } | Phase::Closed) {
             return;
         }
-        self.phase = Phase::Draining { close, until: now.instant + DRAIN_WITHIN };
+        let who = self.who().copied();
+        self.phase = Phase::Draining { close, until: now.instant + DRAIN_WITHIN, who };
         self.send(ServerFrame::closing(close, reconnect_after));
         for id in self.lines.give_up() {
             self.refuse(Some(id), going());
@@ -236,6 +253,9 @@ impl Session {
             (Request::Hello { token: None }, Phase::Open(_)) => {
                 self.refuse(Some(id), Failure::invalid("token", "is missing"));
             }
+            (request, Phase::Open(lease)) if let Err(failure) = scoped::check(&lease.who, &request) => {
+                self.refuse(Some(id), failure);
+            }
             (Request::Ping, Phase::Open(_)) => self.send(ServerFrame::Pong { id }),
             (Request::Subscribe { room, cursor }, Phase::Open(_)) => {
                 self.line_up(Line::Room(room), id, Work::Subscribe(room, cursor));
@@ -265,7 +285,7 @@ impl Session {
 
     /// Starts what is at the head of a line, and what follows it for as long as that is over at once.
     fn start(&mut self, line: Line, mut id: FrameId, mut work: Work) {
-        let Phase::Open(Identified { user, .. }) = self.phase else { return };
+        let Phase::Open(Lease { who, .. }) = self.phase else { return };
         while let Some(answer) = self.settle_at_once(&id, &work) {
             self.send(answer);
             match self.lines.leave(line) {
@@ -273,7 +293,7 @@ impl Session {
                 None => return,
             }
         }
-        self.effects.push_back(Effect::Run { line, id, user, work });
+        self.effects.push_back(Effect::Run { line, id, asker: who.into(), work });
     }
 
     /// The answer to what needs no one else.
@@ -284,7 +304,7 @@ impl Session {
                     self.effects.push_back(Effect::Forget(room));
                 }
                 let id = id.clone();
-                Some(ServerFrame::Ack(Ack { id, room, seq: None, message_id: None, time: None, duplicate: false }))
+                Some(ServerFrame::Ack(Ack::new(id, room)))
             }
             Work::Subscribe(room, _) if !self.open.contains(&room) => {
                 if self.open.len() + self.opening.len() >= self.limits.rooms_per_socket {
@@ -308,23 +328,24 @@ impl Session {
                 self.effects.push_back(Effect::Open { room, from });
             }
             Answer::Done(done) => {
-                let (room, seq) = (done.room, Some(done.position.seq));
-                let duplicate = done.duplicate;
-                self.send(ServerFrame::Ack(Ack { id, room, seq, message_id: None, time: None, duplicate }));
+                self.send(ServerFrame::Ack(Ack::of(id, &done)));
             }
             Answer::Posted(message, done) => {
-                let (room, seq, time) = (done.room, Some(done.position.seq), Some(done.time));
-                let (message_id, duplicate) = (Some(message), done.duplicate);
-                self.send(ServerFrame::Ack(Ack { id, room, seq, message_id, time, duplicate }));
+                let (message_id, time) = (Some(message), Some(done.time));
+                self.send(ServerFrame::Ack(Ack { message_id, time, ..Ack::of(id, &done) }));
             }
+            Answer::Coded(code, done) => {
+                self.send(ServerFrame::Ack(Ack { code: Some(code), ..Ack::of(id, &done) }));
+            }
+            Answer::Marked(room) => self.send(ServerFrame::Ack(Ack::new(id, room))),
             Answer::Page { room, class, events, has_more } => {
                 self.send(ServerFrame::Page { id, room, class, events, has_more });
             }
         }
     }
 
-    fn welcome(&mut self, id: FrameId, who: Identified) {
-        self.phase = Phase::Open(who);
+    fn welcome(&mut self, id: FrameId, who: Caller, now: Now) {
+        self.phase = Phase::Open(Lease::new(who, now.time));
         self.send(ServerFrame::Welcome {
             id,
             session: self.id,
@@ -335,10 +356,18 @@ impl Session {
     }
 
     fn look_at_expiry(&mut self, now: Now) {
-        if let Phase::Open(who) = self.phase
-            && now.time >= who.expires
+        if let Phase::Open(lease) = &self.phase
+            && lease.has_expired(now.time)
         {
             self.drain(Close::TokenExpired, Duration::ZERO, now);
+        }
+    }
+
+    fn ask_for_token(&mut self, now: Now) {
+        if let Phase::Open(lease) = &mut self.phase
+            && let Some(left) = lease.ask(now.time)
+        {
+            self.send(ServerFrame::Token { expires_in_ms: millis(left) });
         }
     }
 
@@ -366,7 +395,12 @@ fn id_of(frame: Result<ClientFrame, BadFrame>) -> Option<FrameId> {
 fn line_of(command: &Command) -> Line {
     match command {
         Command::CreateRoom(_) | Command::JoinByCode(_) => Line::Unplaced,
-        Command::Room(room, _) | Command::Post(room, _) | Command::Message(room, ..) => Line::Room(*room),
+        Command::Room(room, _)
+        | Command::NewCode(room)
+        | Command::Invite(room, _)
+        | Command::Post(room, _)
+        | Command::Message(room, ..)
+        | Command::MarkRead(room, _) => Line::Room(*room),
     }
 }
 

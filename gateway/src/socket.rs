@@ -3,21 +3,30 @@
 //! A socket is one task. It never waits for the hub: commands and catch-up steps run in tasks of their own, so that a
 //! client that stops reading stops nobody but itself. It does wait for its client: while a frame can't be written,
 //! nothing more is read, taken or asked for, and the outbox overflows into the log.
+//!
+//! A socket stands and falls with the sign-in of its last token. Once that is revoked nothing more is written or carried
+//! out: it is looked at before every write, also while one waits for its client, and after everything that wakes the
+//! loop. The hub wakes it when the log tells of a revocation.
 
 use std::{sync::Arc, time::Duration};
 
-use axum::{Router, routing::any};
+use axum::{Router, middleware::from_fn_with_state, routing::any};
 use futures_util::FutureExt;
 use tokio::task::{JoinError, JoinSet};
-use voxlog_core::{clock::Clock, id::SessionId, rejection::Rejection};
+use voxlog_core::{clock::Clock, id::SessionId};
 
 use crate::{
     Gateway,
     close::Close,
     error::Failure,
-    hub::{Item, Outbox, Waiting},
+    hub::{Item, Listening, Outbox, Waiting},
+    identity::{Caller, Secret},
     protocol::{FrameId, ServerFrame},
-    session::{Answer, Effect, Identified, Line, NotLetIn, Now, Session},
+    rest::{
+        client_address::ClientAddress,
+        limited::{authenticate, limited_by_address},
+    },
+    session::{Answer, Effect, Line, NotLetIn, Now, Session},
 };
 
 mod rooms;
@@ -36,19 +45,22 @@ use wire::{Gone, Incoming, Wire};
 const RETURN_WITHIN: Duration = Duration::from_secs(5);
 
 /// The route of the WebSocket.
-pub fn routes() -> Router<Arc<Gateway>> {
-    Router::new().route("/ws", any(upgrade::upgrade))
+pub(crate) fn routes(gateway: &Arc<Gateway>) -> Router<Arc<Gateway>> {
+    let counted = from_fn_with_state(Arc::clone(gateway), limited_by_address);
+    Router::new().route("/ws", any(upgrade::upgrade)).layer(counted)
 }
 
 /// One connection.
 struct Socket {
     gateway: Arc<Gateway>,
+    address: ClientAddress,
     session: Session,
     wire: Wire,
     rooms: Rooms,
     outbox: Arc<Outbox>,
     at_work: JoinSet<Finished>,
     seat: Option<Seat>,
+    listening: Option<Listening>,
     draining: bool,
 }
 
@@ -70,13 +82,24 @@ enum Event {
 }
 
 /// Serves one connection until it ends.
-async fn serve(gateway: Arc<Gateway>, wire: Wire, offered: Option<String>) {
+async fn serve(gateway: Arc<Gateway>, address: ClientAddress, wire: Wire, offered: Option<Secret>) {
     metrics::gauge!("voxlog_sockets").increment(1);
     let outbox = Arc::new(Outbox::default());
     let session = Session::new(SessionId::mint(&*gateway.clock), &gateway.config, offered, now(&*gateway.clock));
     let rooms = Rooms::new(Arc::clone(&gateway.hub), Arc::clone(&outbox));
     let at_work = JoinSet::new();
-    let mut socket = Socket { gateway, session, wire, rooms, outbox, at_work, seat: None, draining: false };
+    let mut socket = Socket {
+        gateway,
+        address,
+        session,
+        wire,
+        rooms,
+        outbox,
+        at_work,
+        seat: None,
+        listening: None,
+        draining: false,
+    };
     let Err(gone) = socket.run().await;
     tracing::debug!(?gone, "a socket has ended");
     let Socket { wire, rooms, mut at_work, .. } = socket;
@@ -115,6 +138,9 @@ impl Socket {
                 Event::Tick => self.session.tick(self.now()),
                 Event::Shutdown => self.leave(),
             }
+            if self.wire.is_revoked() {
+                return Err(Gone::Closed(Close::Revoked));
+            }
         }
     }
 
@@ -145,12 +171,13 @@ impl Socket {
             match effect {
                 Effect::Send(frame) => self.wire.send(&frame).await?,
                 Effect::Authenticate { id, token } => {
-                    let outcome = self.let_in(&token);
-                    self.session.authenticated(id, outcome);
+                    let outcome = self.let_in(token.reveal()).await;
+                    self.session.authenticated(id, outcome, self.now());
+                    self.wire.stands_with(self.session.who().map(|who| who.session));
                 }
-                Effect::Run { line, id, user, work } => {
+                Effect::Run { line, id, asker, work } => {
                     let (gateway, tasks) = (Arc::clone(&self.gateway), &self.gateway.tasks);
-                    let working = async move { Finished { line, id, outcome: work::run(&gateway, user, work).await } };
+                    let working = async move { Finished { line, id, outcome: work::run(&gateway, asker, work).await } };
                     self.at_work.spawn(tasks.track_future(working));
                 }
                 Effect::Open { room, from } => self.rooms.open(room, from),
@@ -162,13 +189,14 @@ impl Socket {
         Ok(())
     }
 
-    fn let_in(&mut self, token: &str) -> Result<Identified, NotLetIn> {
-        let caller = self.gateway.identity.verify(token).map_err(NotLetIn::Refused)?;
+    async fn let_in(&mut self, token: &str) -> Result<Caller, NotLetIn> {
+        let caller = authenticate(&self.gateway, self.address, token).await.map_err(NotLetIn::Refused)?;
         if self.seat.is_none() {
             self.seat = self.gateway.seats.take(caller.user, self.gateway.config.limits.sockets_per_user);
+            self.listening = self.seat.as_ref().map(|seat| self.gateway.hub.listen(seat.user(), &self.outbox));
         }
         match self.seat {
-            Some(_) => Ok(Identified { user: caller.user, expires: caller.expires }),
+            Some(_) => Ok(caller),
             None => Err(NotLetIn::Crowded),
         }
     }
@@ -200,10 +228,14 @@ impl Socket {
                         self.wire.event(&entry).await?;
                     }
                 }
-                Item::Ended(room) => {
-                    self.rooms.forget(room);
-                    self.session.ended(room, Rejection::NotAMember.into());
+                Item::Ended { room, subscription, why } => {
+                    if self.rooms.ended(room, subscription) {
+                        self.session.ended(room, why);
+                    }
                 }
+                Item::User(entry) => self.wire.send(&ServerFrame::user(&entry)).await?,
+                // Whatever is done next, it is looked whether this socket stands with that sign-in.
+                Item::Revoked(_) => {}
             }
         }
         Ok(())

@@ -1,36 +1,81 @@
-//! Identity: signing in, staying signed in, and its facts in the log.
+//! Identity: signing in, staying signed in, being signed out; and its facts in the log.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
-use async_trait::async_trait;
 use chrono::TimeDelta;
-use reqwest::StatusCode;
+use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
-use sqlx::PgPool;
-use tokio::sync::Notify;
 use voxlog_core::{
     clock::{Clock, ManualClock, SystemClock},
     envelope::Envelope,
     event::Event,
     id::UserId,
-    log::{AppendError, Appended, Commit, Log},
+    log::{Log, Stored},
     position::{Chain, Seq},
     user,
 };
-use voxlog_gateway::{
-    config::{Config, PasswordCost},
-    identity::{Identity, Registration, keys, outbox::Courier},
-};
 use voxlog_tests::{
-    altered::{Alter, Altered},
     rest::{PASSWORD, Rest},
     servers,
     world::{World, until},
 };
 
+mod api_keys;
+mod guests;
+mod keys;
+mod limits;
+mod outbox;
+mod profile;
+mod revocation;
+mod sessions;
+mod totp;
+
 const REFRESH: &str = "/api/v1/auth/refresh";
 const LOGIN: &str = "/api/v1/auth/login";
 const VERIFY: &str = "/api/v1/auth/verify";
+
+/// What the log knows of a user, in its order.
+async fn facts_of(log: &dyn Log, user: UserId) -> Vec<user::Event> {
+    const PAGE: usize = 1000;
+    let mut stored = Vec::<Stored>::new();
+    loop {
+        let after = stored.last().map_or(Seq::ZERO, |last| last.seq);
+        let page = log.read(Chain::User(user), after, PAGE, Seq::ZERO).await.unwrap();
+        let was_last = page.len() < PAGE;
+        stored.extend(page);
+        if was_last {
+            break;
+        }
+    }
+    let facts = stored.iter().map(|stored| match Envelope::decode(&stored.payload).unwrap().event {
+        Event::User(event) => event,
+        other => panic!("{other:?} stands in a user's chain"),
+    });
+    facts.filter(|fact| !matches!(fact, user::Event::ReadMarked { .. })).collect()
+}
+
+/// The same as texts, once the log has this many of them.
+async fn told(log: &dyn Log, user: &Value, count: usize) -> Vec<String> {
+    let user: UserId = user.as_str().unwrap().parse().unwrap();
+    until(format!("the log has {count} facts"), async || facts_of(log, user).await.len() >= count).await;
+    let facts = facts_of(log, user).await;
+    facts.iter().map(|fact| serde_json::to_value(fact).unwrap()["type"].as_str().unwrap().to_owned()).collect()
+}
+
+/// The code and the wrong fields of a refusal.
+fn refusal(answer: voxlog_tests::rest::Answer) -> (String, Vec<String>) {
+    let errors = answer.body["errors"].as_array().cloned().unwrap_or_default();
+    let fields = errors.iter().filter_map(|error| error["field"].as_str()).map(str::to_owned).collect();
+    (answer.code(), fields)
+}
+
+fn refused(code: &str, fields: &[&str]) -> (String, Vec<String>) {
+    (code.to_owned(), fields.iter().map(|field| (*field).to_owned()).collect())
+}
+
+async fn delete(rest: &Rest, path: &str) -> voxlog_tests::rest::Answer {
+    voxlog_tests::rest::send(rest.request(Method::DELETE, path)).await
+}
 
 fn refresh_with(grant: &Value) -> Value {
     json!({"refreshToken": grant["refreshToken"]})
@@ -136,98 +181,4 @@ async fn with_postgres_away_a_token_verifies_and_signing_in_waits() {
 
     postgres.restart().await.unwrap();
     until("signing in works again", async || rest.post(LOGIN, login("ann")).await.status == StatusCode::OK).await;
-}
-
-/// A log whose courier dies: what is committed through it is in the log, and the answer never comes.
-#[derive(Debug)]
-struct Mute {
-    log: Arc<dyn Log>,
-    committed: Notify,
-}
-
-#[async_trait]
-impl Alter for Mute {
-    fn log(&self) -> &dyn Log {
-        &*self.log
-    }
-
-    async fn commit(&self, commit: Commit) -> Result<Appended, AppendError> {
-        self.log.commit(commit).await?;
-        self.committed.notify_one();
-        std::future::pending().await
-    }
-}
-
-async fn register_many(world: &World, pool: &PgPool, count: usize) -> Vec<UserId> {
-    let mut config = Config::with_key(&world.signing_key);
-    config.password_cost = PasswordCost { memory_kib: 64, passes: 1 };
-    let identity = Identity::new(pool.clone(), &config, Arc::new(SystemClock)).unwrap();
-    identity.migrate().await.unwrap();
-    let mut users = Vec::new();
-    for number in 0..count {
-        let username = format!("user{number}");
-        let email = format!("{username}@example.org");
-        let registration = Registration { username, email, password: PASSWORD.to_owned(), confirm_password: None };
-        users.push(identity.register(registration).await.unwrap().user.id);
-    }
-    users
-}
-
-async fn waiting(pool: &PgPool) -> i64 {
-    sqlx::query_scalar("SELECT count(*) FROM identity.outbox").fetch_one(pool).await.unwrap()
-}
-
-/// The window of duplicates is a second here, so nothing but the guard can keep a fact from coming twice.
-#[tokio::test]
-async fn a_fact_reaches_the_log_once_though_couriers_race_and_one_dies() {
-    let world = World { duplicate_window: Duration::from_secs(1), ..World::on_one_server().await };
-    let pool = Identity::pool(&world.database).unwrap();
-    let users = register_many(&world, &pool, 20).await;
-    let log: Arc<dyn Log> = world.log().await;
-
-    let mute = Altered(Mute { log: Arc::clone(&log), committed: Notify::new() });
-    let dying = Courier { pool: &pool, log: &mute, clock: &SystemClock };
-    tokio::select! {
-        _ = dying.deliver_next() => panic!("the dying courier never hears that the log has its fact"),
-        () = mute.0.committed.notified() => {}
-    }
-    let killed_at = tokio::time::Instant::now();
-    until("the log has forgotten the first commit's id", async || killed_at.elapsed() > Duration::from_secs(3)).await;
-    assert_eq!(waiting(&pool).await, 20, "the fact of the dead courier waits again");
-
-    let (courier, rung) = (Courier { pool: &pool, log: &*log, clock: &SystemClock }, Notify::new());
-    tokio::select! {
-        () = async { tokio::join!(courier.run(&rung), courier.run(&rung)); } => unreachable!("a courier has no end"),
-        () = until("the outbox is empty", async || waiting(&pool).await == 0) => {}
-    }
-    for user in users {
-        let stored = log.read(Chain::User(user), Seq::ZERO, 10, Seq::ZERO).await.unwrap();
-        let [fact] = stored.as_slice() else { panic!("{} events of {user}", stored.len()) };
-        let envelope = Envelope::decode(&fact.payload).unwrap();
-        assert!(
-            matches!(&envelope.event, Event::User(user::Event::Registered { user_id, .. }) if *user_id == user),
-            "{envelope:?}"
-        );
-    }
-}
-
-#[tokio::test]
-async fn a_rotated_key_signs_and_the_former_one_still_verifies() {
-    let world = World::on_one_server().await;
-    let before = gateway(&world, Arc::new(SystemClock)).await;
-    let (ann, _) = before.register("ann").await;
-    let published = before.get("/.well-known/jwks.json").await.ok();
-    let key = &published["keys"][0];
-    assert_eq!((&key["kty"], &key["crv"], &key["alg"]), (&json!("OKP"), &json!("Ed25519"), &json!("EdDSA")));
-
-    let rotated = World { signing_key: keys::generate_pem(), ..world.clone() };
-    let stranger = gateway(&rotated, Arc::new(SystemClock)).await;
-    let token = ann.token.clone().unwrap();
-    assert_eq!(stranger.with_token(&token).get(VERIFY).await.code(), "unauthenticated");
-
-    let former = keys::public_pem(&world.signing_key).unwrap();
-    let node = rotated.gateway_with(|config| config.former_keys_pem = vec![former], Arc::new(SystemClock)).await;
-    let rest = Rest::to(&node.url);
-    rest.with_token(&token).get(VERIFY).await.ok();
-    assert_eq!(rest.get("/.well-known/jwks.json").await.ok()["keys"].as_array().unwrap().len(), 2);
 }

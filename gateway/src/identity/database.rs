@@ -28,15 +28,21 @@ fn taken_name(error: &Error) -> Option<Failure> {
     Some(Failure { errors, ..Failure::new(Code::Conflict, detail) })
 }
 
-/// Whether trying again later may work: no connection, a server that starts or stops, tables not made yet.
+/// Whether trying again later may work: no connection, a server that starts or stops, tables or columns not made yet.
 /// Classes and codes as in <https://www.postgresql.org/docs/current/errcodes-appendix.html>.
 fn is_away(error: &Error) -> bool {
     match error {
-        Error::Io(_) | Error::Tls(_) | Error::PoolTimedOut | Error::PoolClosed | Error::WorkerCrashed => true,
+        // The last is what a hang-up instead of a greeting looks like: a proxy's, whose PostgreSQL is away.
+        Error::Io(_)
+        | Error::Tls(_)
+        | Error::PoolTimedOut
+        | Error::PoolClosed
+        | Error::WorkerCrashed
+        | Error::Protocol(_) => true,
         Error::Database(error) => {
             let code = error.code().unwrap_or_default();
             let class = code.get(..2).unwrap_or_default();
-            matches!(class, "08" | "40" | "53" | "57") || matches!(&*code, "42P01" | "3F000")
+            matches!(class, "08" | "40" | "53" | "57") || matches!(&*code, "42P01" | "42703" | "3F000")
         }
         _ => false,
     }

@@ -80,6 +80,7 @@ impl Passwords {
         let done = spawn_blocking(move || {
             // Held by the work itself: a caller who goes away must not make room for one more.
             let _slot = slot;
+            metrics::counter!("voxlog_password_hashes_total").increment(1);
             work()
         });
         done.await.map_err(|error| Failure::internal(&error))

@@ -10,19 +10,26 @@ use sha2::{Digest, Sha256};
 use sqlx::{FromRow, PgConnection, PgPool, Row};
 use uuid::Uuid;
 use voxlog_core::{
-    clock::Time,
+    clock::{Clock, Time},
     id::{SessionId, UserId},
 };
 
-use super::Account;
+use super::{Account, accounts, device::Device, sessions};
 use crate::error::{Code, Failure};
 
-/// What a rotation gives.
-#[derive(Debug)]
-pub(super) struct Rotated {
-    pub(super) account: Account,
-    pub(super) session: SessionId,
-    pub(super) token: String,
+/// What came of showing a token.
+pub(super) enum Rotation {
+    /// It was good; this is the next.
+    Next {
+        /// Whose.
+        account: Account,
+        /// Of which sign-in.
+        session: SessionId,
+        /// Good for one refresh.
+        token: String,
+    },
+    /// It had been used before: its sign-in has ended.
+    Ended(SessionId),
 }
 
 /// What is to be done with a token that somebody shows.
@@ -61,53 +68,58 @@ pub(super) async fn open(
     connection: &mut PgConnection,
     user: UserId,
     session: SessionId,
+    device: &Device,
     now: Time,
     ttl: Duration,
 ) -> Result<String, Failure> {
-    sqlx::query("INSERT INTO identity.sessions (id, user_id, created_at, expires_at) VALUES ($1, $2, $3, $4)")
-        .bind(session.as_uuid())
-        .bind(user.as_uuid())
-        .bind(now)
-        .bind(now + ttl)
-        .execute(&mut *connection)
-        .await?;
+    sqlx::query(
+        "INSERT INTO identity.sessions (id, user_id, user_agent, created_at, expires_at) VALUES ($1, $2, $3, $4, $5)",
+    )
+    .bind(session.as_uuid())
+    .bind(user.as_uuid())
+    .bind(device.name())
+    .bind(now)
+    .bind(now + ttl)
+    .execute(&mut *connection)
+    .await?;
     add(connection, session, now + ttl).await
 }
 
 /// Takes a token and gives the next of its session. Of two that show the same token at once, one is the second: the
 /// row's lock decides.
-pub(super) async fn rotate(pool: &PgPool, token: &str, now: Time, ttl: Duration) -> Result<Rotated, Failure> {
-    let hash = hash(token).ok_or_else(refused)?;
+pub(super) async fn rotate(pool: &PgPool, token: &str, clock: &dyn Clock, ttl: Duration) -> Result<Rotation, Failure> {
+    let (hash, now) = (hash(token).ok_or_else(refused)?, clock.now());
     let mut transaction = pool.begin().await?;
-    let row = sqlx::query(
-        "SELECT a.id, a.username, a.email, a.created_at, t.session_id, t.expires_at, t.rotated_at, s.revoked_at
-         FROM identity.refresh_tokens t
+    let select = concat!(
+        "SELECT t.session_id, t.expires_at, t.rotated_at, s.revoked_at, ",
+        accounts::columns!(),
+        " FROM identity.refresh_tokens t
          JOIN identity.sessions s ON s.id = t.session_id
          JOIN identity.accounts a ON a.id = s.user_id
-         WHERE t.hash = $1 FOR UPDATE OF t, s",
-    )
-    .bind(hash.as_slice())
-    .fetch_optional(&mut *transaction)
-    .await?
-    .ok_or_else(refused)?;
+         WHERE t.hash = $1 FOR UPDATE OF t, s"
+    );
+    let row = sqlx::query(select).bind(hash.as_slice()).fetch_optional(&mut *transaction).await?;
+    let row = row.ok_or_else(refused)?;
+    let account = Account::from_row(&row)?;
     let session = SessionId::from_uuid(row.try_get::<Uuid, _>("session_id")?);
     let shown = Shown {
         expires_at: row.try_get("expires_at")?,
         rotated_at: row.try_get("rotated_at")?,
         revoked_at: row.try_get("revoked_at")?,
     };
-    let next = match shown.verdict(now) {
+    let rotation = match shown.verdict(now) {
         Verdict::Void => return Err(refused()),
         Verdict::Reused => {
-            revoke(&mut transaction, session, now).await?;
-            transaction.commit().await?;
-            tracing::warn!(session.id = %session, "a refresh token was used twice, its session has ended");
-            return Err(refused());
+            sessions::revoke(&mut transaction, account.id, Some(session), clock).await?;
+            Rotation::Ended(session)
         }
-        Verdict::Rotate => succeed(&mut transaction, session, &hash, now, ttl).await?,
+        Verdict::Rotate => {
+            let token = succeed(&mut transaction, session, &hash, now, ttl).await?;
+            Rotation::Next { account, session, token }
+        }
     };
     transaction.commit().await?;
-    Ok(Rotated { account: Account::from_row(&row)?, session, token: next })
+    Ok(rotation)
 }
 
 /// Drops a user's sessions that nobody can refresh any more, with their tokens.
@@ -132,9 +144,10 @@ async fn succeed(
         .bind(now)
         .execute(&mut *connection)
         .await?;
-    sqlx::query("UPDATE identity.sessions SET expires_at = $2 WHERE id = $1")
+    sqlx::query("UPDATE identity.sessions SET expires_at = $2, last_used_at = $3 WHERE id = $1")
         .bind(session.as_uuid())
         .bind(now + ttl)
+        .bind(now)
         .execute(&mut *connection)
         .await?;
     sqlx::query("DELETE FROM identity.refresh_tokens WHERE session_id = $1 AND expires_at <= $2")
@@ -156,15 +169,6 @@ async fn add(connection: &mut PgConnection, session: SessionId, expires_at: Time
     Ok(token)
 }
 
-async fn revoke(connection: &mut PgConnection, session: SessionId, now: Time) -> Result<(), Failure> {
-    sqlx::query("UPDATE identity.sessions SET revoked_at = $2 WHERE id = $1")
-        .bind(session.as_uuid())
-        .bind(now)
-        .execute(connection)
-        .await?;
-    Ok(())
-}
-
 /// A new token and its hash.
 fn mint() -> (String, [u8; 32]) {
     let mut bytes = [0; 32];
@@ -182,7 +186,7 @@ fn hash(token: &str) -> Option<[u8; 32]> {
 }
 
 /// One answer for unknown, expired, revoked and reused: it tells a thief nothing.
-fn refused() -> Failure {
+pub(super) fn refused() -> Failure {
     Failure::new(Code::Unauthenticated, "the refresh token is not valid, sign in again")
 }
 

@@ -15,14 +15,19 @@ use voxlog_core::{
     id::{SessionId, UserId},
 };
 
-use super::{Access, Caller, keys::Keys};
+use super::{
+    Access,
+    caller::{Caller, Credential},
+    keys::Keys,
+    scope::Scopes,
+};
 use crate::error::{Code, Failure};
 
 /// Who signs.
 const ISSUER: &str = "voxlog";
 
 /// How far the clocks of two gateways may be apart.
-const LEEWAY: TimeDelta = TimeDelta::seconds(5);
+pub(super) const LEEWAY: TimeDelta = TimeDelta::seconds(5);
 
 /// The longest token that is looked at: ours have some 350 characters.
 const MAX_LENGTH: usize = 2048;
@@ -34,15 +39,27 @@ struct Claims {
     sid: SessionId,
     iat: i64,
     exp: i64,
+    /// Here without an account.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    guest: bool,
 }
 
-/// A token for `user` from `now` on.
-pub(super) fn sign(keys: &Keys, user: UserId, session: SessionId, now: Time, ttl: Duration) -> Result<Access, Failure> {
+/// Whom a token is for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Holder {
+    pub(super) user: UserId,
+    pub(super) session: SessionId,
+    pub(super) guest: bool,
+}
+
+/// A token from `now` on.
+pub(super) fn sign(keys: &Keys, holder: Holder, now: Time, ttl: Duration) -> Result<Access, Failure> {
+    let Holder { user, session, guest } = holder;
     let (key, key_id) = keys.signing();
     let header = Header { kid: Some(key_id.clone()), ..Header::new(Algorithm::EdDSA) };
     let iat = now.timestamp();
     let exp = iat.saturating_add_unsigned(ttl.as_secs());
-    let claims = Claims { iss: ISSUER.to_owned(), sub: user, sid: session, iat, exp };
+    let claims = Claims { iss: ISSUER.to_owned(), sub: user, sid: session, iat, exp, guest };
     let token = encode(&header, &claims, key).map_err(|error| Failure::internal(&error))?;
     Ok(Access { token, expires: DateTime::from_timestamp(exp, 0).unwrap_or(now) })
 }
@@ -54,7 +71,14 @@ pub(super) fn verify(keys: &Keys, token: &str, now: Time) -> Result<Caller, Fail
     if now >= expires + LEEWAY {
         return Err(Failure::new(Code::Unauthenticated, "the access token has expired"));
     }
-    Ok(Caller { user: claims.sub, session: claims.sid, expires })
+    Ok(Caller {
+        user: claims.sub,
+        session: claims.sid,
+        expires: Some(expires),
+        guest: claims.guest,
+        scopes: Scopes::ALL,
+        credential: Credential::Token,
+    })
 }
 
 fn read(keys: &Keys, token: &str) -> Option<Claims> {
@@ -99,7 +123,12 @@ mod tests {
 
     impl World {
         fn token(&self) -> String {
-            sign(&self.keys, self.user, self.session, self.clock.now(), TTL).unwrap().token
+            self.token_of(false)
+        }
+
+        fn token_of(&self, guest: bool) -> String {
+            let holder = Holder { user: self.user, session: self.session, guest };
+            sign(&self.keys, holder, self.clock.now(), TTL).unwrap().token
         }
 
         fn verify(&self, token: &str) -> Result<Caller, Failure> {
@@ -139,6 +168,16 @@ mod tests {
         assert_eq!(world.verify(&token), Ok(caller));
         world.clock.advance(TimeDelta::seconds(7));
         refused(&world.verify(&token));
+    }
+
+    #[test]
+    fn a_guests_token_says_so() {
+        let world = world();
+        assert!(world.verify(&world.token_of(true)).unwrap().guest);
+        assert!(!world.verify(&world.token()).unwrap().guest);
+        let mut claims = world.claims();
+        claims["guest"] = json!("no");
+        refused(&world.verify(&world.forge(&world.header(), &claims)));
     }
 
     #[test]

@@ -2,31 +2,73 @@
 
 use std::sync::Arc;
 
-use axum::{Json, Router, extract::State, routing::get};
+use axum::{Json, extract::State};
+use schemars::JsonSchema;
+use serde::Deserialize;
 use voxlog_core::id::UserId;
 use voxlog_projections::{Page, rooms, rooms::RoomOf, users, users::User};
 
 use super::{
     Problem,
-    extract::{At, Fresh, Params},
+    auth::signed_in::SignedIn,
+    extract::{At, Body, Fresh, Params},
     members::Listing,
-    paging,
+    openapi::{Route, route},
+    paging, refused,
+    written::Nothing,
 };
 use crate::{
     Gateway,
-    error::{Code, Failure},
-    identity::{Account, Caller},
+    error::{
+        Code::{self, Conflict},
+        Failure,
+    },
+    identity::{Account, Caller, profile::ProfileChanges},
 };
 
-pub(super) fn routes() -> Router<Arc<Gateway>> {
-    Router::new().route("/users/me", get(me)).route("/users/me/rooms", get(my_rooms)).route("/users/{id}", get(user))
+/// The longest query, in characters: a username and a display name, and some.
+const MAX_QUERY_CHARS: usize = 100;
+
+pub(super) fn routes() -> Vec<Route<Arc<Gateway>>> {
+    vec![
+        route!(me, refused::LOOKED_UP),
+        route!(erase_me, refused::LATER),
+        route!(my_rooms),
+        route!(search),
+        route!(user, refused::LOOKED_UP),
+        route!(change, refused::LOOKED_UP, [Conflict]),
+    ]
 }
 
+/// Who is looked for, and from where on.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Search {
+    /// Beginnings of words of a username or a display name. Without one, everybody.
+    #[schemars(length(max = 100))]
+    query: Option<String>,
+    /// The `next` of the page before.
+    after: Option<String>,
+    /// Rows of a page, 50 unless it is said.
+    #[schemars(range(min = 1, max = 100))]
+    limit: Option<u32>,
+}
+
+/// Reads the caller's own account.
+#[utoipa::path(get, path = "/users/me", operation_id = "getMe", tag = "users")]
 async fn me(State(gateway): State<Arc<Gateway>>, caller: Caller) -> Result<Json<Account>, Problem> {
     let account = gateway.identity.account(caller.user).await?;
     Ok(Json(account.ok_or_else(|| Failure::new(Code::NotFound, "this account is gone"))?))
 }
 
+/// Erases the caller. Comes with a later version.
+#[utoipa::path(delete, path = "/users/me", operation_id = "eraseMe", tag = "users")]
+async fn erase_me(_: SignedIn) -> Result<Nothing, Problem> {
+    Err(Failure::new(Code::Unsupported, "erasure comes with a later version").into())
+}
+
+/// Lists the rooms that the caller is in.
+#[utoipa::path(get, path = "/users/me/rooms", operation_id = "listMyRooms", tag = "users")]
 async fn my_rooms(
     State(gateway): State<Arc<Gateway>>,
     caller: Caller,
@@ -37,6 +79,24 @@ async fn my_rooms(
     Ok(Json(rooms::rooms_of(&gateway.read, caller.user, after, limit).await?))
 }
 
+/// Finds people by the beginnings of their names, in the order of their usernames.
+#[utoipa::path(get, path = "/users", operation_id = "findUsers", tag = "users")]
+async fn search(
+    State(gateway): State<Arc<Gateway>>,
+    _: Caller,
+    Params(search): Params<Search>,
+    _: Fresh,
+) -> Result<Json<Page<User>>, Problem> {
+    let (after, limit) = (paging::cursor("after", search.after.as_deref())?, paging::limit(search.limit)?);
+    let query = search.query.as_deref().map(str::trim).filter(|query| !query.is_empty());
+    if query.is_some_and(|query| query.chars().count() > MAX_QUERY_CHARS) {
+        return Err(Failure::invalid("query", format!("at most {MAX_QUERY_CHARS} characters")).into());
+    }
+    Ok(Json(users::users(&gateway.read, query, after, limit).await?))
+}
+
+/// Reads what everybody may know of somebody.
+#[utoipa::path(get, path = "/users/{id}", operation_id = "getUser", tag = "users")]
 async fn user(
     State(gateway): State<Arc<Gateway>>,
     _: Caller,
@@ -45,4 +105,18 @@ async fn user(
 ) -> Result<Json<User>, Problem> {
     let user = users::user(&gateway.read, id).await?;
     Ok(Json(user.ok_or_else(|| Failure::new(Code::NotFound, "there is no such user"))?))
+}
+
+/// Changes the caller's own account. What is absent stays; `null` takes the display name or the picture away.
+#[utoipa::path(patch, path = "/users/{id}", operation_id = "changeUser", tag = "users")]
+async fn change(
+    State(gateway): State<Arc<Gateway>>,
+    SignedIn(caller): SignedIn,
+    At(id): At<UserId>,
+    Body(changes): Body<ProfileChanges>,
+) -> Result<Json<Account>, Problem> {
+    if id != caller.user {
+        return Err(Failure::new(Code::Forbidden, "everybody changes their own account alone").into());
+    }
+    Ok(Json(gateway.identity.change_profile(id, changes).await?))
 }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use voxlog_core::{
-    clock::Time,
-    id::{MessageId, RoomId, UserId},
+    decider::Asker,
+    id::{MessageId, RoomId},
     position::{Class, Cursor, Heads, Seq},
 };
 
@@ -12,6 +12,7 @@ use super::Line;
 use crate::{
     close::Close,
     hub::{Done, Entry, Opening},
+    identity::Secret,
     protocol::{Command, FrameId, ServerFrame},
 };
 
@@ -25,8 +26,8 @@ pub enum Effect {
     Authenticate {
         /// The `hello` that had it.
         id: FrameId,
-        /// The access token.
-        token: String,
+        /// The access token, or the API key.
+        token: Secret,
     },
     /// Carry this out and tell [`Session::completed`](super::Session::completed), whatever came of it.
     Run {
@@ -35,7 +36,7 @@ pub enum Effect {
         /// The frame that asked for it.
         id: FrameId,
         /// Who asks.
-        user: UserId,
+        asker: Asker,
         /// What to do.
         work: Work,
     },
@@ -87,6 +88,10 @@ pub enum Answer {
     Done(Done),
     /// A message was written.
     Posted(MessageId, Done),
+    /// A room, or a way into one, has this code now.
+    Coded(String, Done),
+    /// It is known how far this room has been read.
+    Marked(RoomId),
     /// A page of the log, oldest first.
     Page {
         /// Which room.
@@ -98,15 +103,6 @@ pub enum Answer {
         /// Whether there may be more in the direction that was asked for.
         has_more: bool,
     },
-}
-
-/// Whose token it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Identified {
-    /// Who.
-    pub user: UserId,
-    /// Until when.
-    pub expires: Time,
 }
 
 /// Why a token does not open a session.

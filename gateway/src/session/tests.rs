@@ -11,11 +11,16 @@ use voxlog_core::{
 };
 
 use super::*;
-use crate::{hub::Done, protocol::Encoding};
+use crate::{
+    hub::Done,
+    identity::{Credential, Scopes, Secret},
+    protocol::Encoding,
+};
 
 mod hello;
 mod lifetime;
 mod order;
+mod scopes;
 
 const LOBBY: &str = "01890a5d-ac96-774b-bcce-b302099a8057";
 const ATTIC: &str = "0190b36c-7f5f-7c0a-8d2b-3f6a5e4d3c2b";
@@ -43,7 +48,7 @@ impl Trial {
         Self::with(Config::with_key(""), None)
     }
 
-    fn with(config: Config, offered: Option<String>) -> Self {
+    fn with(config: Config, offered: Option<Secret>) -> Self {
         let now = Now { instant: Instant::now(), time: "2026-11-20T12:00:00Z".parse().unwrap() };
         let session = Session::new(ATTIC.parse().unwrap(), &config, offered, now);
         Self { session, now }
@@ -53,13 +58,20 @@ impl Trial {
     fn greeted(config: Config) -> Self {
         let mut trial = Self::with(config, None);
         trial.says(json!({"id": 0, "op": "hello", "token": "t"}));
-        trial.session.authenticated(FrameId::Number(0), Ok(trial.bob_until(900)));
+        trial.session.authenticated(FrameId::Number(0), Ok(trial.bob_until(900)), trial.now);
         trial.wanted();
         trial
     }
 
-    fn bob_until(&self, seconds: i64) -> Identified {
-        Identified { user: user(LOBBY), expires: self.now.time + chrono::TimeDelta::seconds(seconds) }
+    fn bob_until(&self, seconds: i64) -> Caller {
+        Caller {
+            user: user(LOBBY),
+            session: ATTIC.parse().unwrap(),
+            expires: Some(self.now.time + chrono::TimeDelta::seconds(seconds)),
+            guest: false,
+            scopes: Scopes::ALL,
+            credential: Credential::Token,
+        }
     }
 
     fn says(&mut self, frame: Value) {
@@ -90,7 +102,7 @@ impl From<Effect> for Wanted {
     fn from(effect: Effect) -> Self {
         match effect {
             Effect::Send(frame) => Self::Frame(serde_json::to_value(frame).unwrap()),
-            Effect::Authenticate { token, .. } => Self::Authenticate(token),
+            Effect::Authenticate { token, .. } => Self::Authenticate(token.reveal().to_owned()),
             Effect::Run { line, id, .. } => Self::Run(line, id),
             Effect::Open { room, .. } => Self::Open(room),
             Effect::Forget(room) => Self::Forget(room),
@@ -118,7 +130,7 @@ fn number(id: u64) -> FrameId {
 
 fn done(at: u64) -> Answer {
     let position = Position { partition: Partition(0), seq: Seq(at) };
-    Answer::Done(Done { room: room(LOBBY), position, time: Time::default(), duplicate: false })
+    Answer::Done(Done { room: room(LOBBY), position, time: Time::default(), duplicate: false, requested: false })
 }
 
 fn leave(id: u64, room: &str) -> Value {

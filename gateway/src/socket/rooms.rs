@@ -107,6 +107,15 @@ impl Rooms {
         }
     }
 
+    /// The hub has ended a subscription. False when that was an earlier one of the room, and nothing has ended.
+    pub(super) fn ended(&mut self, room: RoomId, subscription: u64) -> bool {
+        let ends = self.followed.get(&room).is_some_and(|followed| followed.subscription == subscription);
+        if ends {
+            self.forget(room);
+        }
+        ends
+    }
+
     /// The outbox has lost what it had: every room is behind its cursor again.
     pub(super) fn overflowed(&mut self) {
         self.lagging = true;
@@ -149,7 +158,7 @@ impl Rooms {
         let Some(room) = self.turns.pop_front() else { return };
         let Some(&Followed { cursor, subscription, .. }) = self.followed.get(&room) else { return };
         let (hub, outbox) = (Arc::clone(&self.hub), Arc::clone(&self.outbox));
-        let task = tokio::spawn(async move { hub.catch_up(user, room, &cursor, &outbox).await });
+        let task = tokio::spawn(async move { hub.catch_up(user, room, &cursor, &outbox, subscription).await });
         self.under_way = Some(UnderWay { room, subscription, held: Vec::new(), task });
     }
 
@@ -256,21 +265,38 @@ mod tests {
     use super::*;
     use crate::config::Config;
 
+    async fn rooms() -> (Rooms, CancellationToken) {
+        let (clock, over) = (Arc::new(SystemClock), CancellationToken::new());
+        let log = Arc::new(MemoryLog::new(Partitions::new(1).expect("one")));
+        let read = ReadModel::connect("postgres://nobody@127.0.0.1:1/nothing", "voxlog").expect("a URL");
+        let hub = Hub::start(log, read, clock, Config::with_key(""), Arc::default(), &over).await.expect("a log");
+        (Rooms::new(hub, Arc::default()), over)
+    }
+
+    /// Who was kicked, joined and subscribed again may hear of the kick only then.
+    #[tokio::test]
+    async fn the_end_of_an_earlier_subscription_does_not_end_the_next() {
+        let (mut rooms, over) = rooms().await;
+        let room = RoomId::mint(&SystemClock);
+        rooms.open(room, Heads::default());
+        let earlier = rooms.subscriptions;
+        rooms.open(room, Heads::default());
+        assert!(!rooms.ended(room, earlier) && rooms.followed.contains_key(&room));
+        assert!(rooms.ended(room, rooms.subscriptions) && rooms.followed.is_empty());
+        assert!(!rooms.ended(room, rooms.subscriptions), "it ends once");
+        over.cancel();
+    }
+
     /// What was queued before an overflow was noticed, or for an earlier subscription, must not move the cursor: the
     /// steps would begin beyond what was missed.
     #[tokio::test]
     async fn what_the_outbox_has_of_a_room_that_is_behind_is_left_alone() {
-        let (clock, shutdown) = (Arc::new(SystemClock), CancellationToken::new());
-        let log = Arc::new(MemoryLog::new(Partitions::new(1).expect("one")));
-        let read = ReadModel::connect("postgres://nobody@127.0.0.1:1/nothing", "voxlog").expect("a URL");
-        let config = Config::with_key("");
-        let hub = Hub::start(log, read, clock.clone(), config, &shutdown).await.expect("a log");
-        let mut rooms = Rooms::new(hub, Arc::default());
-        let room = RoomId::mint(&*clock);
+        let (mut rooms, over) = rooms().await;
+        let room = RoomId::mint(&SystemClock);
         rooms.open(room, Heads { msg: Seq(3), ..Heads::default() });
         assert!(!rooms.admit(&Entry::new(room, Class::Msg, Seq(9), Seq(8), Bytes::new())));
         assert!(rooms.have_written(room, &Heads { msg: Seq(3), ..Heads::default() }));
         assert!(!rooms.have_written(room, &Heads { msg: Seq(4), ..Heads::default() }), "the cursor has stayed");
-        shutdown.cancel();
+        over.cancel();
     }
 }

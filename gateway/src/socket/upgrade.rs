@@ -3,16 +3,25 @@
 use std::sync::Arc;
 
 use axum::{
-    extract::{State, WebSocketUpgrade},
+    extract::{
+        State, WebSocketUpgrade,
+        ws::rejection::WebSocketUpgradeRejection::{self, MethodNotConnect, MethodNotGet},
+    },
     http::{
         HeaderMap, HeaderValue, StatusCode,
         header::{HOST, ORIGIN},
     },
-    response::{IntoResponse, Response},
+    response::Response,
 };
 
 use super::{serve, wire::Wire};
-use crate::{Gateway, protocol::Encoding, rest::bearer};
+use crate::{
+    Gateway,
+    error::{Code, Failure},
+    identity::Secret,
+    protocol::Encoding,
+    rest::{Problem, client_address::ClientAddress, cors, credential},
+};
 
 /// What a connection reads at once. The library's default, 128 KiB, would be most of what an idle socket costs.
 const READ_BUFFER: usize = 4 * 1024;
@@ -23,41 +32,59 @@ const WRITE_BUFFER: usize = 16 * 1024;
 /// `GET /ws`.
 pub(super) async fn upgrade(
     State(gateway): State<Arc<Gateway>>,
+    address: ClientAddress,
     headers: HeaderMap,
-    upgrade: WebSocketUpgrade,
-) -> Response {
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+) -> Result<Response, Problem> {
+    let upgrade = upgrade.map_err(|rejection| no_upgrade(&rejection))?;
     if !is_welcome(&headers, &gateway.config.allowed_origins) {
-        return (StatusCode::FORBIDDEN, "pages of this origin may not connect").into_response();
+        return Err(Failure::new(Code::Forbidden, "pages of this origin may not connect").into());
     }
     let Some(encoding) = choose(upgrade.requested_protocols()) else {
-        return (StatusCode::BAD_REQUEST, "the subprotocols are voxlog.v1.json and voxlog.v1.msgpack").into_response();
+        let message = "the subprotocols are voxlog.v1.json and voxlog.v1.msgpack";
+        return Err(Failure::invalid("Sec-WebSocket-Protocol", message).into());
     };
     if gateway.shutdown.is_cancelled() {
-        return (StatusCode::SERVICE_UNAVAILABLE, "this node is going").into_response();
+        return Err(Failure::unavailable("this node is going").into());
     }
-    let offered = bearer(&headers).map(str::to_owned);
+    let offered = credential(&headers).map(|shown| Secret::from(shown.to_owned()));
     let frame_bytes = gateway.config.limits.frame_bytes;
-    upgrade
+    let response = upgrade
         .protocols([encoding.subprotocol()])
         .read_buffer_size(READ_BUFFER)
         .write_buffer_size(WRITE_BUFFER)
         .max_message_size(frame_bytes)
         .max_frame_size(frame_bytes)
         .on_upgrade(move |socket| {
-            let wire = Wire::new(socket, encoding, gateway.shutdown.clone());
+            let wire = Wire::new(socket, encoding, gateway.shutdown.clone(), Arc::clone(gateway.identity.revoked()));
             let tasks = gateway.tasks.clone();
-            tasks.track_future(serve(gateway, wire, offered))
-        })
+            tasks.track_future(serve(gateway, address, wire, offered))
+        });
+    Ok(response)
+}
+
+/// Why a request opens no socket.
+fn no_upgrade(rejection: &WebSocketUpgradeRejection) -> Problem {
+    match rejection {
+        MethodNotGet(_) | MethodNotConnect(_) => {
+            let failure = Failure::new(Code::Unsupported, "a socket is opened with GET");
+            Problem::with_status(StatusCode::METHOD_NOT_ALLOWED, failure)
+        }
+        _ => {
+            let failure = Failure::new(Code::Invalid, "this is no opening handshake of a WebSocket (RFC 6455)");
+            Problem::with_status(StatusCode::UPGRADE_REQUIRED, failure)
+        }
+    }
 }
 
 /// Browsers say where a page comes from; the same cookies and addresses are within reach of every page, so it matters.
 /// What says nothing is no browser.
 fn is_welcome(headers: &HeaderMap, allowed: &[String]) -> bool {
     let Some(origin) = headers.get(ORIGIN) else { return true };
-    let Ok(origin) = origin.to_str() else { return false };
     if !allowed.is_empty() {
-        return allowed.iter().any(|allowed| allowed.eq_ignore_ascii_case(origin));
+        return cors::is_among(allowed, origin);
     }
+    let Ok(origin) = origin.to_str() else { return false };
     let host = headers.get(HOST).and_then(|host| host.to_str().ok());
     match (origin.split_once("://"), host) {
         (Some((_scheme, from)), Some(host)) => from.eq_ignore_ascii_case(host),

@@ -1,22 +1,27 @@
 //! The WebSocket itself: frames in, frames out, and patience with whoever is at the other end.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use axum::extract::ws::{CloseFrame, Message, WebSocket};
 use futures_util::{SinkExt, StreamExt, future::poll_immediate};
 use tokio::time::{sleep, timeout};
 use tokio_tungstenite::tungstenite::Error as WebSocketError;
 use tokio_util::sync::CancellationToken;
+use voxlog_core::id::SessionId;
 
 use crate::{
     close::Close,
     hub::Entry,
+    identity::Revoked,
     protocol::{BadFrame, ClientFrame, Encoding, ServerFrame},
     session::DRAIN_WITHIN,
 };
 
 /// How long a client may take nothing off the wire. It costs a task, a cursor per room and what its buffers hold.
 const STALLED_AFTER: Duration = Duration::from_mins(10);
+
+/// How often a write that waits for its client looks whether it may go on.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 /// How long the close handshake may take.
 const CLOSE_WITHIN: Duration = Duration::from_secs(2);
@@ -26,8 +31,15 @@ pub(super) struct Wire {
     socket: WebSocket,
     encoding: Encoding,
     shutdown: CancellationToken,
+    standing: Standing,
     unflushed: bool,
     strained: bool,
+}
+
+/// The sign-in with which a socket stands, and what is known to be revoked.
+struct Standing {
+    revoked: Arc<Revoked>,
+    session: Option<SessionId>,
 }
 
 /// What came.
@@ -53,8 +65,24 @@ pub(super) enum Gone {
 }
 
 impl Wire {
-    pub(super) fn new(socket: WebSocket, encoding: Encoding, shutdown: CancellationToken) -> Self {
-        Self { socket, encoding, shutdown, unflushed: false, strained: false }
+    pub(super) fn new(
+        socket: WebSocket,
+        encoding: Encoding,
+        shutdown: CancellationToken,
+        revoked: Arc<Revoked>,
+    ) -> Self {
+        let standing = Standing { revoked, session: None };
+        Self { socket, encoding, shutdown, standing, unflushed: false, strained: false }
+    }
+
+    /// From now on nothing is written once this sign-in is revoked.
+    pub(super) const fn stands_with(&mut self, session: Option<SessionId>) {
+        self.standing.session = session;
+    }
+
+    /// Whether the sign-in with which it stands is good for nothing any more.
+    pub(super) fn is_revoked(&self) -> bool {
+        self.standing.has_fallen()
     }
 
     /// Waits for something from the client. Cancel safe.
@@ -88,7 +116,7 @@ impl Wire {
         if !std::mem::take(&mut self.unflushed) {
             return Ok(());
         }
-        patiently(&self.shutdown, &mut self.strained, self.socket.flush()).await
+        patiently(&self.shutdown, &self.standing, &mut self.strained, self.socket.flush()).await
     }
 
     /// Whether something had to wait for the client since the last time this was asked. It has been taken since, so
@@ -112,16 +140,33 @@ impl Wire {
 
     async fn feed(&mut self, message: Message) -> Result<(), Gone> {
         self.unflushed = true;
-        patiently(&self.shutdown, &mut self.strained, self.socket.feed(message)).await
+        patiently(&self.shutdown, &self.standing, &mut self.strained, self.socket.feed(message)).await
     }
 }
 
-/// Waits for a client to take what it is sent: long, but not for ever, and only a little once the node goes.
+impl Standing {
+    fn has_fallen(&self) -> bool {
+        self.session.is_some_and(|session| self.revoked.holds(session))
+    }
+
+    async fn fallen(&self) {
+        while !self.has_fallen() {
+            sleep(LOOK_EVERY).await;
+        }
+    }
+}
+
+/// Waits for a client to take what it is sent: long, but not for ever, only a little once the node goes, and not at all
+/// when it may get nothing more.
 async fn patiently(
     shutdown: &CancellationToken,
+    standing: &Standing,
     strained: &mut bool,
     write: impl Future<Output = Result<(), axum::Error>>,
 ) -> Result<(), Gone> {
+    if standing.has_fallen() {
+        return Err(Gone::Closed(Close::Revoked));
+    }
     let mut write = std::pin::pin!(write);
     if let Some(written) = poll_immediate(&mut write).await {
         return written.map_err(|_error| Gone::Left);
@@ -129,6 +174,7 @@ async fn patiently(
     *strained = true;
     tokio::select! {
         written = &mut write => written.map_err(|_error| Gone::Left),
+        () = standing.fallen() => Err(Gone::Closed(Close::Revoked)),
         () = sleep(STALLED_AFTER) => Err(Gone::Closed(Close::Stalled)),
         () = async { shutdown.cancelled().await; sleep(DRAIN_WITHIN).await } => Err(Gone::Closed(Close::GoingAway)),
     }

@@ -7,7 +7,7 @@ fn a_token_that_verifies_opens_the_session() {
     let mut trial = Trial::new();
     trial.says(json!({"id": "h", "op": "hello", "token": "t"}));
     assert_eq!(trial.wanted(), [Wanted::Authenticate("t".to_owned())]);
-    trial.session.authenticated(FrameId::Text("h".to_owned()), Ok(trial.bob_until(900)));
+    trial.session.authenticated(FrameId::Text("h".to_owned()), Ok(trial.bob_until(900)), trial.now);
     let Some(Wanted::Frame(welcome)) = trial.wanted().pop() else { panic!("no welcome") };
     assert_eq!((&welcome["op"], &welcome["id"], &welcome["user"]), (&json!("welcome"), &json!("h"), &json!(LOBBY)));
     assert_eq!(welcome["limits"]["frameBytes"], 65_536);
@@ -15,7 +15,7 @@ fn a_token_that_verifies_opens_the_session() {
 
 #[test]
 fn the_token_of_the_upgrade_serves_a_hello_without_one() {
-    let mut trial = Trial::with(Config::with_key(""), Some("offered".to_owned()));
+    let mut trial = Trial::with(Config::with_key(""), Some(Secret::from("offered".to_owned())));
     trial.says(json!({"id": 1, "op": "hello"}));
     assert_eq!(trial.wanted(), [Wanted::Authenticate("offered".to_owned())]);
 }
@@ -28,7 +28,7 @@ fn a_hello_with_no_token_at_all_is_refused_and_may_be_repeated() {
     trial.says(json!({"id": 2, "op": "hello", "token": "t"}));
     assert_eq!(trial.wanted(), [Wanted::Authenticate("t".to_owned())]);
     let refusal = Failure::new(Code::Unauthenticated, "no");
-    trial.session.authenticated(number(2), Err(NotLetIn::Refused(refusal)));
+    trial.session.authenticated(number(2), Err(NotLetIn::Refused(refusal)), trial.now);
     assert_eq!(trial.errors(), ["unauthenticated"]);
 }
 
@@ -59,20 +59,21 @@ fn a_user_with_too_many_sockets_is_told_and_closed() {
     let mut trial = Trial::new();
     trial.says(json!({"id": 1, "op": "hello", "token": "t"}));
     trial.wanted();
-    trial.session.authenticated(number(1), Err(NotLetIn::Crowded));
+    trial.session.authenticated(number(1), Err(NotLetIn::Crowded), trial.now);
     let wanted = trial.wanted();
     assert!(matches!(&wanted[0], Wanted::Frame(frame) if frame["code"] == "rate_limited"));
     assert_eq!(wanted[1..], [Wanted::Close(Close::TooManySockets)]);
 }
 
 #[test]
-fn a_new_token_of_the_same_user_extends_the_session() {
+fn a_new_token_of_the_same_user_extends_the_session_also_of_another_sign_in() {
     let mut trial = Trial::greeted(Config { heartbeat: Duration::from_hours(1), ..Config::with_key("") });
     trial.says(json!({"id": 1, "op": "hello", "token": "later"}));
     assert_eq!(trial.wanted(), [Wanted::Authenticate("later".to_owned())]);
-    let who = trial.bob_until(1800);
-    trial.session.authenticated(number(1), Ok(who));
+    let who = Caller { session: LOBBY.parse().unwrap(), ..trial.bob_until(1800) };
+    trial.session.authenticated(number(1), Ok(who), trial.now);
     assert!(matches!(&trial.wanted()[..], [Wanted::Frame(frame)] if frame["op"] == "welcome"));
+    assert_eq!(trial.session.who(), Some(&who), "what it stands and falls with is the new sign-in");
     trial.passes(Duration::from_secs(1700));
     assert_eq!(trial.wanted(), []);
     trial.passes(Duration::from_secs(100));
@@ -84,8 +85,8 @@ fn a_token_of_somebody_else_is_refused_and_changes_nothing() {
     let mut trial = Trial::greeted(Config::with_key(""));
     trial.says(json!({"id": 1, "op": "hello", "token": "other"}));
     trial.wanted();
-    let other = Identified { user: user(ATTIC), ..trial.bob_until(9000) };
-    trial.session.authenticated(number(1), Ok(other));
+    let other = Caller { user: user(ATTIC), ..trial.bob_until(9000) };
+    trial.session.authenticated(number(1), Ok(other), trial.now);
     assert_eq!(trial.errors(), ["forbidden"]);
     trial.passes(Duration::from_mins(15));
     assert_eq!(trial.wanted().pop(), Some(Wanted::Close(Close::TokenExpired)));

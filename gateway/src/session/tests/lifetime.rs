@@ -66,12 +66,47 @@ fn an_expired_token_takes_no_more_commands_even_before_the_next_tick() {
 }
 
 #[test]
-fn the_session_wakes_when_its_token_expires() {
+fn a_client_is_asked_for_a_new_token_a_minute_before_the_old_one_expires() {
     let mut trial = Trial::greeted(Config { heartbeat: Duration::from_hours(1), ..Config::with_key("") });
-    assert_eq!(trial.session.wake_at(trial.now), Some(trial.now.instant + Duration::from_mins(15)));
-    trial.passes(Duration::from_mins(15));
+    assert_eq!(trial.session.wake_at(trial.now), Some(trial.now.instant + Duration::from_mins(14)));
+    trial.passes(Duration::from_secs(14 * 60 - 1));
+    assert_eq!(trial.wanted(), []);
+    trial.passes(Duration::from_secs(1));
+    assert_eq!(trial.wanted(), [Wanted::Frame(json!({"op": "token", "expiresInMs": 60_000}))]);
+    assert_eq!(trial.session.wake_at(trial.now), Some(trial.now.instant + Duration::from_mins(1)));
+    trial.passes(Duration::from_secs(59));
+    assert_eq!(trial.wanted(), [], "it is asked once");
+    trial.passes(Duration::from_secs(1));
     assert_eq!(trial.wanted().pop(), Some(Wanted::Close(Close::TokenExpired)));
     assert_eq!(trial.session.wake_at(trial.now), None);
+}
+
+#[test]
+fn who_brings_a_new_token_is_asked_again_before_that_one_expires() {
+    let mut trial = Trial::greeted(Config { heartbeat: Duration::from_hours(1), ..Config::with_key("") });
+    trial.passes(Duration::from_mins(14));
+    trial.wanted();
+    trial.session.authenticated(number(1), Ok(trial.bob_until(100)), trial.now);
+    trial.wanted();
+    trial.passes(Duration::from_secs(74));
+    assert_eq!(trial.wanted(), []);
+    trial.passes(Duration::from_secs(1));
+    let asked = Wanted::Frame(json!({"op": "token", "expiresInMs": 25_000}));
+    assert_eq!(trial.wanted(), [asked], "of a short one, a quarter is left");
+}
+
+#[test]
+fn a_key_without_an_end_is_never_asked_for_another() {
+    let mut trial = Trial::new();
+    trial.says(json!({"id": 0, "op": "hello", "token": "vxk_"}));
+    let who = Caller { expires: None, credential: Credential::ApiKey, ..trial.bob_until(0) };
+    trial.session.authenticated(number(0), Ok(who), trial.now);
+    trial.wanted();
+    for _ in 0..10 {
+        trial.passes(Duration::from_hours(24));
+        trial.session.alive();
+        assert_eq!(trial.wanted(), [Wanted::Beat]);
+    }
 }
 
 #[test]

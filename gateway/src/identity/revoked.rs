@@ -1,0 +1,57 @@
+//! Sign-ins and API keys that were revoked while tokens of them may still verify.
+//!
+//! Every gateway learns of a revocation from the log, within milliseconds, through its hub's followers. What was revoked
+//! before it began to follow, or while it could not, it reads from PostgreSQL. Either way may tell the same twice.
+
+use std::{
+    collections::HashMap,
+    sync::{PoisonError, RwLock},
+};
+
+use voxlog_core::{clock::Time, id::SessionId};
+
+/// What is refused although it verifies. Kept no longer than it could verify.
+#[derive(Debug, Default)]
+pub struct Revoked {
+    until: RwLock<HashMap<SessionId, Time>>,
+}
+
+impl Revoked {
+    /// From now on nothing of this sign-in, or of this API key, is good. It may be forgotten after `until`, when no token
+    /// of it verifies any more.
+    pub fn note(&self, session: SessionId, until: Time) {
+        let mut known = self.until.write().unwrap_or_else(PoisonError::into_inner);
+        let kept = known.entry(session).or_insert(until);
+        *kept = until.max(*kept);
+    }
+
+    /// Whether it was revoked.
+    pub fn holds(&self, session: SessionId) -> bool {
+        self.until.read().unwrap_or_else(PoisonError::into_inner).contains_key(&session)
+    }
+
+    /// Forgets what can't verify any more by itself.
+    pub(super) fn forget(&self, now: Time) {
+        self.until.write().unwrap_or_else(PoisonError::into_inner).retain(|_, until| *until > now);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+    use voxlog_core::clock::{Clock, SystemClock};
+
+    use super::*;
+
+    #[test]
+    fn what_was_revoked_is_kept_for_as_long_as_it_could_verify() {
+        let (revoked, session, now) = (Revoked::default(), SessionId::mint(&SystemClock), SystemClock.now());
+        assert!(!revoked.holds(session));
+        revoked.note(session, now + TimeDelta::seconds(2));
+        revoked.note(session, now + TimeDelta::seconds(1));
+        revoked.forget(now + TimeDelta::seconds(1));
+        assert!(revoked.holds(session), "told twice, the later end counts");
+        revoked.forget(now + TimeDelta::seconds(2));
+        assert!(!revoked.holds(session));
+    }
+}
