@@ -3,16 +3,23 @@
 //! Each command asks for the groups of settings that it needs. What is wrong or missing is collected over all of them and
 //! told at once, a line each.
 
-use std::{fmt, net::SocketAddr, path::PathBuf, str::FromStr};
+use std::{
+    fmt,
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+    str::FromStr,
+};
 
+use ipnet::IpNet;
 use sqlx::postgres::PgConnectOptions;
 use voxlog_core::{
     log::{Namespace, connect},
     position::Partitions,
 };
-use voxlog_gateway::config as gateway;
+use voxlog_gateway::{config as gateway, limits::Policies};
 
 pub mod keys;
+mod limits;
 pub mod settings;
 pub mod sources;
 
@@ -43,6 +50,10 @@ pub struct GatewaySettings {
     pub keys: Keys,
     /// The `Origin`s of browsers.
     pub allowed_origins: Vec<String>,
+    /// The networks of our own proxies.
+    pub trusted_proxies: Vec<IpNet>,
+    /// How much clients may use.
+    pub budgets: Policies,
 }
 
 /// The keys of tokens, as PEM.
@@ -66,6 +77,8 @@ impl GatewaySettings {
         gateway::Config {
             former_keys_pem: self.keys.former.clone(),
             allowed_origins: self.allowed_origins.clone(),
+            trusted_proxies: self.trusted_proxies.clone(),
+            budgets: self.budgets,
             ..gateway::Config::with_key(self.keys.private.clone())
         }
     }
@@ -149,14 +162,22 @@ impl<'a> Reader<'a> {
         let bind = self.bind();
         let keys = self.keys();
         let allowed_origins = self.optional(&settings::ALLOWED_ORIGINS, parse_origins);
+        let trusted_proxies = self.optional(&settings::TRUSTED_PROXIES, parse_networks);
+        let budgets = self.optional(&settings::LIMITS, limits::parse);
         let (bind, keys) = (bind?, keys?);
-        if !bind.ip().is_loopback() && self.sources.is_instance_key(&keys.private) {
+        if !bind.ip().is_loopback() && self.sources.has_embedded_key(&keys.private) {
             let problem =
                 format!("the key that `voxlog up` made is for this machine alone, not for {bind}: make another");
             self.faults.push(Fault { name: settings::JWT_PRIVATE_KEY.name, problem });
             return None;
         }
-        Some(GatewaySettings { bind, keys, allowed_origins: allowed_origins.ok()?.unwrap_or_default() })
+        Some(GatewaySettings {
+            bind,
+            keys,
+            allowed_origins: allowed_origins.ok()?.unwrap_or_default(),
+            trusted_proxies: trusted_proxies.ok()?.unwrap_or_default(),
+            budgets: budgets.ok()?.unwrap_or_default(),
+        })
     }
 
     /// Where a part without a gateway listens. Only the environment says it: the address of a running `voxlog up` is
@@ -215,6 +236,8 @@ pub fn check(setting: &Setting, value: &str) -> Result<(), String> {
         name if name == settings::JWT_PRIVATE_KEY.name => keys::private(value).map(drop),
         name if name == settings::JWT_PUBLIC_KEYS.name => keys::public(value).map(drop),
         name if name == settings::ALLOWED_ORIGINS.name => parse_origins(value).map(drop),
+        name if name == settings::TRUSTED_PROXIES.name => parse_networks(value).map(drop),
+        name if name == settings::LIMITS.name => limits::parse(value).map(drop),
         name if name == settings::LOG.name => crate::logging::parse_filter(value).map(drop),
         name if name == settings::LOG_FORMAT.name => crate::logging::parse_format(value).map(drop),
         _ => Ok(()),
@@ -283,6 +306,16 @@ fn parse_origins(text: &str) -> Result<Vec<String>, String> {
     origins.map(check).collect()
 }
 
+/// `10.0.0.0/8, 192.0.2.7`: an address alone is a network of one.
+fn parse_networks(text: &str) -> Result<Vec<IpNet>, String> {
+    let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+    let parse = |part: &str| {
+        let network = part.parse().or_else(|_| part.parse::<IpAddr>().map(IpNet::from));
+        network.map_err(|_| format!("{part:?} is no network like 10.0.0.0/8"))
+    };
+    parts.map(parse).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -311,6 +344,8 @@ mod tests {
             ("VOXLOG_REPLICAS", "2"),
             ("VOXLOG_JWT_PRIVATE_KEY", "/nowhere/key.pem"),
             ("VOXLOG_ALLOWED_ORIGINS", "https://fine.example,chat.example.org"),
+            ("VOXLOG_TRUSTED_PROXIES", "10.0.0.0/8,10.0.0.0/33"),
+            ("VOXLOG_LIMITS", "user=0+1/s"),
         ]);
         insta::assert_snapshot!(told.join("\n"), @r#"
         NATS_URL: missing: NATS servers, separated by commas
@@ -321,6 +356,8 @@ mod tests {
         VOXLOG_BIND: "8080" is no address like 127.0.0.1:8080 or [::]:8080
         VOXLOG_JWT_PRIVATE_KEY: can't read /nowhere/key.pem: No such file or directory (os error 2)
         VOXLOG_ALLOWED_ORIGINS: "chat.example.org" is no origin like https://chat.example.org
+        VOXLOG_TRUSTED_PROXIES: "10.0.0.0/33" is no network like 10.0.0.0/8
+        VOXLOG_LIMITS: "user=0+1/s" is no limit like user=120+40/s, that is BURST+RATE/s, /m or /h
         "#);
     }
 
@@ -373,5 +410,10 @@ mod tests {
         let copied =
             sources(&[("VOXLOG_BIND", "0.0.0.0:8080"), ("VOXLOG_JWT_PRIVATE_KEY", KEY)]).with_instance(instance);
         assert!(Reader::new(&copied).gateway().is_none(), "the same key by another way is the same key");
+        let elsewhere = keys::embedded(KEY);
+        let elsewhere = sources(&[("VOXLOG_BIND", "0.0.0.0:8080"), ("VOXLOG_JWT_PRIVATE_KEY", &elsewhere)]);
+        assert!(Reader::new(&elsewhere).gateway().is_none(), "a copied file says whose key it is");
+        let own = sources(&[("VOXLOG_BIND", "0.0.0.0:8080"), ("VOXLOG_JWT_PRIVATE_KEY", KEY)]);
+        assert!(Reader::new(&own).gateway().is_some());
     }
 }

@@ -31,11 +31,13 @@ pub struct Link {
     pub log: Arc<NatsLog>,
     /// The prefix of its subjects and streams.
     pub namespace: Namespace,
+    /// Copies of each stream.
+    pub replicas: u8,
 }
 
 impl Link {
     fn new(client: Client, log: NatsLog, settings: &LogSettings) -> Self {
-        Self { client, log: Arc::new(log), namespace: settings.namespace.clone() }
+        Self { client, log: Arc::new(log), namespace: settings.namespace.clone(), replicas: settings.replicas }
     }
 }
 

@@ -2,7 +2,8 @@
 
 use std::io::{self, IsTerminal};
 
-use tracing_subscriber::{EnvFilter, fmt::layer, layer::SubscriberExt, util::SubscriberInitExt};
+use tracing::{Level, Metadata};
+use tracing_subscriber::{EnvFilter, filter::filter_fn, fmt::layer, layer::SubscriberExt, util::SubscriberInitExt};
 
 use crate::config::{Fault, Sources, settings};
 
@@ -18,7 +19,7 @@ pub(crate) fn init(sources: &Sources, default: &str) -> Vec<Fault> {
     let mut faults = Vec::new();
     let filter = read(sources, &settings::LOG, parse_filter, &mut faults).unwrap_or_else(|| EnvFilter::new(default));
     let format = read(sources, &settings::LOG_FORMAT, parse_format, &mut faults).unwrap_or(LogFormat::Text);
-    let subscriber = tracing_subscriber::registry().with(filter);
+    let subscriber = tracing_subscriber::registry().with(filter).with(filter_fn(is_harmless));
     let colour = io::stderr().is_terminal();
     let set = match format {
         LogFormat::Text => subscriber.with(layer().with_writer(io::stderr).with_ansi(colour)).try_init(),
@@ -28,6 +29,12 @@ pub(crate) fn init(sources: &Sources, default: &str) -> Vec<Fault> {
         tracing::debug!("this process logs already");
     }
     faults
+}
+
+/// Libraries write down at trace what goes over the wire: tokens, passwords and what people say. No filter brings that into
+/// the log.
+fn is_harmless(metadata: &Metadata<'_>) -> bool {
+    *metadata.level() != Level::TRACE || metadata.target().starts_with("voxlog")
 }
 
 fn read<T>(

@@ -1,11 +1,15 @@
 //! How a gateway behaves. Read from the environment by the program, set by hand in tests.
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
+use ipnet::IpNet;
+use schemars::JsonSchema;
 use serde::Serialize;
 
-/// The settings of one gateway.
-#[derive(Debug, Clone)]
+use crate::limits::Policies;
+
+/// The settings of one gateway. Shows nothing of the signing key.
+#[derive(Clone)]
 pub struct Config {
     /// The Ed25519 key that signs access tokens, as PKCS #8 PEM.
     pub signing_key_pem: String,
@@ -25,6 +29,12 @@ pub struct Config {
     pub idle_room: Duration,
     /// What one client may ask for.
     pub limits: Limits,
+    /// How much a user, a key or an address may use, over all gateways together.
+    pub budgets: Policies,
+    /// Proxies of our own: what they say of whence a request comes is believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// What a connection may cost.
+    pub connections: Connections,
     /// What hashing a password costs.
     pub password_cost: PasswordCost,
 }
@@ -46,7 +56,7 @@ impl Default for PasswordCost {
 }
 
 /// What one client may ask for, as `welcome` tells it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Limits {
     /// The largest frame, in bytes.
@@ -73,6 +83,44 @@ impl Default for Limits {
     }
 }
 
+/// What connections may cost, each and all together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Connections {
+    /// How many there may be. A socket is one too.
+    pub at_most: usize,
+    /// How many may come from one address that is no proxy of ours and not this machine.
+    pub per_address: usize,
+    /// The largest head of a request, in bytes. A larger one is answered with 431.
+    pub head_bytes: usize,
+    /// How long a client may take for the head of a request; a new connection counts as one that has begun.
+    pub head_within: Duration,
+    /// How long a client may take for a body. Then the answer is 408.
+    pub body_within: Duration,
+    /// How long a connection is kept between two requests.
+    pub idle_within: Duration,
+}
+
+impl Default for Connections {
+    fn default() -> Self {
+        Self {
+            at_most: 20_000,
+            // An office behind one address, its browsers holding six connections each.
+            per_address: 2_000,
+            head_bytes: 16 * 1024,
+            head_within: Duration::from_secs(10),
+            body_within: Duration::from_secs(10),
+            // Longer than the 60 s after which most proxies let go, so that they don't send into a closing connection.
+            idle_within: Duration::from_secs(75),
+        }
+    }
+}
+
+impl fmt::Debug for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Config").field("limits", &self.limits).field("budgets", &self.budgets).finish_non_exhaustive()
+    }
+}
+
 impl Config {
     /// The defaults with a signing key.
     pub fn with_key(signing_key_pem: impl Into<String>) -> Self {
@@ -86,6 +134,9 @@ impl Config {
             ring_events: 256,
             idle_room: Duration::from_mins(5),
             limits: Limits::default(),
+            budgets: Policies::default(),
+            trusted_proxies: Vec::new(),
+            connections: Connections::default(),
             password_cost: PasswordCost::default(),
         }
     }

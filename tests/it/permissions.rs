@@ -6,7 +6,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use async_nats::jetstream::consumer::{PullConsumer, pull};
-use async_nats::jetstream::{self, stream};
+use async_nats::jetstream::{self, kv, stream};
 use async_nats::{Client, ConnectOptions, Event, Subscriber};
 use futures_util::{StreamExt, TryStreamExt};
 use tokio::process::{Child, Command};
@@ -51,6 +51,34 @@ async fn nobody_else_subscribes_to_the_log() {
             role.is_refused(subject).await;
         }
     }
+}
+
+#[tokio::test]
+async fn gateways_alone_tell_each_other_about_limits() {
+    let server = Guarded::start().await;
+    let (one, mut other) = (server.connect("gateway").await, server.connect("gateway").await);
+    let mut heard = one.client.subscribe("vox.limits").await.unwrap();
+    // Its answer comes after whatever became of the subscription.
+    jetstream::new(one.client.clone()).query_account().await.unwrap();
+    other.publishes("vox.limits", true, &mut heard).await;
+    for role in ["workers", "projections", "integrator"] {
+        let mut role = server.connect(role).await;
+        role.publishes("vox.limits", false, &mut heard).await;
+        let _feed = role.client.subscribe("vox.limits").await.unwrap();
+        role.is_refused("vox.limits").await;
+    }
+}
+
+#[tokio::test]
+async fn a_gateway_keeps_repeatable_requests_in_a_bucket_that_it_makes() {
+    let server = Guarded::start().await;
+    let context = jetstream::new(server.connect("gateway").await.client);
+    let config = kv::Config { bucket: "IDEMPOTENCY".to_owned(), ..kv::Config::default() };
+    let bucket = context.create_key_value(config).await.unwrap();
+    let revision = bucket.create("request", "under way".into()).await.unwrap();
+    bucket.update("request", "answered".into(), revision).await.unwrap();
+    let found = context.get_key_value("IDEMPOTENCY").await.unwrap().entry("request").await.unwrap().unwrap();
+    assert_eq!(found.value, "answered");
 }
 
 #[tokio::test]

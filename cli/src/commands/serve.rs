@@ -73,7 +73,6 @@ impl Settings {
         let acts = |part| self.part == part || self.part == Part::All;
         Node {
             link,
-            replicas: self.log.replicas,
             projections: acts(Part::Projections),
             workers: acts(Part::Workers),
             database: self.database,
@@ -105,8 +104,7 @@ async fn wait(
         link
     };
     let answering = operations::serve_waiting(early, over.clone().cancelled_owned());
-    let (link, answered) = tokio::join!(waiting, answering);
-    answered.context("the listener failed")?;
+    let (link, ()) = tokio::join!(waiting, answering);
     Ok((TcpListener::from_std(listener)?, link?))
 }
 
@@ -114,7 +112,6 @@ async fn wait(
 #[derive(Debug)]
 pub(super) struct Node {
     pub(super) link: Link,
-    pub(super) replicas: u8,
     /// Whether it keeps the read models up.
     pub(super) projections: bool,
     /// Whether it does what no client waits for.
@@ -150,15 +147,15 @@ impl Node {
             behind.project(tasks, &self.link, link::read_model(url)?, end.clone());
         }
         if self.workers {
-            behind.work(tasks, &self.link, self.replicas, end.clone());
+            behind.work(tasks, &self.link, end.clone());
         }
         Ok(behind)
     }
 
     async fn serve(self, behind: Behind, shutdown: &CancellationToken) -> anyhow::Result<()> {
         let (Some(config), Some(url)) = (self.gateway, self.database) else {
-            let end = shutdown.clone().cancelled_owned();
-            return operations::serve(Arc::new(behind), self.listener, end).await.context("the listener failed");
+            operations::serve(Arc::new(behind), self.listener, shutdown.cancelled()).await;
+            return Ok(());
         };
         let parts = parts(config, &self.link, &url)?;
         voxlog_gateway::serve(parts, self.listener, shutdown.clone()).await.context("the gateway")
@@ -170,6 +167,9 @@ pub(super) fn parts(config: gateway::Config, link: &Link, database: &str) -> any
     Ok(Parts {
         config,
         log: link.log.clone(),
+        nats: link.client.clone(),
+        namespace: link.namespace.clone(),
+        replicas: link.replicas,
         read: link::read_model(database)?,
         identity_pool: link::identity_pool(database)?,
         clock: Arc::new(SystemClock),

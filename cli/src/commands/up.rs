@@ -15,7 +15,7 @@ use voxlog_gateway::identity::keys;
 use super::serve::Node;
 use crate::{
     args::{LOOPBACK, Up},
-    config::{GatewaySettings, LogSettings, Reader, Sources, settings},
+    config::{self, GatewaySettings, LogSettings, Reader, Sources, settings},
     embedded::Claim,
     instance::{Instance, write_private},
     link::{self, Link},
@@ -45,7 +45,8 @@ pub async fn run(
         return Ok(ExitCode::SUCCESS);
     };
     let mut servers = servers?;
-    let outcome = operate(up, &sources, settings, &servers, home.dir(), listener, shutdown).await;
+    // A whole node's future is large.
+    let outcome = Box::pin(operate(up, &sources, settings, &servers, home.dir(), listener, shutdown)).await;
     Instance::remove(home.dir());
     let stopped = servers.stop().await;
     outcome.and(stopped.map_err(Into::into)).map(|()| ExitCode::SUCCESS)
@@ -91,7 +92,6 @@ async fn operate(
     eprintln!("{}", welcome::text(&shown, address, &log.url, sources.is_set(&settings::NATS_URL), data_dir)?);
     let node = Node {
         link,
-        replicas: log.replicas,
         projections: true,
         workers: true,
         database: Some(servers.database_url()),
@@ -141,7 +141,7 @@ fn with_key(sources: &Sources, data_dir: &Path) -> anyhow::Result<Sources> {
     }
     let path = key_path(data_dir);
     if !path.exists() {
-        write_private(&path, keys::generate_pem().as_bytes())
+        write_private(&path, config::keys::embedded(&keys::generate_pem()).as_bytes())
             .with_context(|| format!("can't write {}", path.display()))?;
     }
     let key = (settings::JWT_PRIVATE_KEY.name.to_owned(), path.display().to_string());

@@ -5,6 +5,9 @@ use std::fs;
 const PRIVATE: &str = "PRIVATE KEY";
 const PUBLIC: &str = "PUBLIC KEY";
 
+/// Commentary, as far as PEM goes.
+const EMBEDDED: &str = "Made by `voxlog up`, for this machine alone.";
+
 /// The private key's PEM.
 pub(super) fn private(value: &str) -> Result<String, String> {
     let mut blocks = blocks(&text(value)?, PRIVATE)?;
@@ -24,6 +27,16 @@ pub(super) fn public(value: &str) -> Result<Vec<String>, String> {
         keys.extend(blocks(&text(path)?, PUBLIC)?);
     }
     Ok(keys)
+}
+
+/// A key for an instance of `voxlog up`, which says so itself, wherever its file is copied to.
+pub(crate) fn embedded(pem: &str) -> String {
+    format!("{EMBEDDED}\n{pem}")
+}
+
+/// Whether a value is, or leads to, a key that [`embedded`] has marked.
+pub(super) fn is_embedded(value: &str) -> bool {
+    text(value).is_ok_and(|text| text.contains(EMBEDDED))
 }
 
 /// Whether a value is a PEM itself and no path to one.

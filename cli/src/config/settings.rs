@@ -58,6 +58,18 @@ pub const JWT_PUBLIC_KEYS: Setting = secret(
 /// Which web pages may connect.
 pub const ALLOWED_ORIGINS: Setting =
     plain("VOXLOG_ALLOWED_ORIGINS", "origins of browsers, separated by commas; none: the gateway's own", None);
+/// Which proxies are ours.
+pub const TRUSTED_PROXIES: Setting = plain(
+    "VOXLOG_TRUSTED_PROXIES",
+    "networks of your own proxies, separated by commas, whose X-Forwarded-For is believed",
+    None,
+);
+/// How much clients may use.
+pub const LIMITS: Setting = plain(
+    "VOXLOG_LIMITS",
+    "what differs from the default limits over all gateways: user=120+40/s,login-account=10+2/m: a burst and a rate",
+    None,
+);
 /// What is logged.
 pub const LOG: Setting = plain("VOXLOG_LOG", "what is logged, as a filter; default: info in serve, else warn", None);
 /// How it is logged.
@@ -66,7 +78,7 @@ pub const LOG_FORMAT: Setting = plain("VOXLOG_LOG_FORMAT", "text or json", Some(
 pub const NATS_SERVER: Setting = plain("VOXLOG_NATS_SERVER", "the nats-server that `voxlog up` starts", None);
 
 /// All of them, in the order in which they are listed.
-pub const ALL: [Setting; 13] = [
+pub const ALL: [Setting; 15] = [
     NATS_URL,
     NATS_CREDS,
     DATABASE_URL,
@@ -77,6 +89,8 @@ pub const ALL: [Setting; 13] = [
     JWT_PRIVATE_KEY,
     JWT_PUBLIC_KEYS,
     ALLOWED_ORIGINS,
+    TRUSTED_PROXIES,
+    LIMITS,
     LOG,
     LOG_FORMAT,
     NATS_SERVER,

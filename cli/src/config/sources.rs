@@ -90,9 +90,10 @@ impl Sources {
         self.find(setting).is_some_and(|found| found.source == Source::Instance)
     }
 
-    /// Whether a private key is the one that a `voxlog up` made, by whatever way it came.
-    pub(super) fn is_instance_key(&self, pem: &str) -> bool {
+    /// Whether a private key is one that a `voxlog up` made, by whatever way it came.
+    pub(super) fn has_embedded_key(&self, pem: &str) -> bool {
         let own = self.instance.get(settings::JWT_PRIVATE_KEY.name).and_then(|value| keys::private(value).ok());
-        own.as_deref() == Some(pem)
+        let is_marked = self.find(&settings::JWT_PRIVATE_KEY).is_some_and(|found| keys::is_embedded(found.value));
+        own.as_deref() == Some(pem) || is_marked
     }
 }

@@ -15,27 +15,45 @@ use crate::error::{Code, Failure};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
+/// What every answer carries unless a handler knows better, as a page that is to be seen does. Whatever an answer holds, a
+/// browser takes it for data: it runs nothing, fetches nothing, tells nobody, and shows it in no frame.
+const SECURITY: [(HeaderName, &str); 6] = [
+    (header::CACHE_CONTROL, "no-store"),
+    (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
+    (header::REFERRER_POLICY, "no-referrer"),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+    (HeaderName::from_static("permissions-policy"), "camera=(), geolocation=(), microphone=()"),
+];
+
 /// How long a request may take. The log is given 15 s to settle an append, and passwords may wait in line.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// The id of a request, for those who write it into an answer themselves.
+#[derive(Debug, Clone)]
+pub(super) struct RequestId(pub(super) String);
+
 /// Carries a request to its handler and its answer back.
-pub(super) async fn around(request: Request, next: Next) -> Response {
+pub(super) async fn around(mut request: Request, next: Next) -> Response {
     let (id, method, route) = (request_id(request.headers()), request.method().clone(), route(&request));
     // The route, not the path; never the query, a header or a body: those may hold secrets.
     let span = tracing::info_span!("request", request.id = %id, http.method = %method, http.route = %route);
+    request.extensions_mut().insert(RequestId(id.clone()));
     let started = Instant::now();
     let mut response = match tokio::time::timeout(PATIENCE, next.run(request).instrument(span)).await {
         Ok(response) => response,
         Err(_) => Problem::from(too_late(&method)).into_response(),
     };
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
-        response = with_id(&problem, &id, response.headers());
+        // The body again, now with the request's id; what others have put into the head stays.
+        *response.body_mut() = problem.respond(Some(&id)).into_body();
     }
     count(&method, route, &response, started.elapsed());
     let headers = response.headers_mut();
     headers.insert(REQUEST_ID, HeaderValue::from_str(&id).expect("a request's id is plain ASCII"));
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    for (name, value) in SECURITY {
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
+    }
     response
 }
 
@@ -61,15 +79,6 @@ fn too_late(method: &Method) -> Failure {
     } else {
         Failure::new(Code::OutcomeUnknown, "this took too long, it may have been done or not")
     }
-}
-
-/// The problem again, now with the request's id; what was set beside it (`Allow`) stays.
-fn with_id(problem: &Problem, id: &str, headers: &HeaderMap) -> Response {
-    let mut response = problem.respond(Some(id));
-    if let Some(allowed) = headers.get(header::ALLOW) {
-        response.headers_mut().insert(header::ALLOW, allowed.clone());
-    }
-    response
 }
 
 fn count(method: &Method, route: String, response: &Response, took: Duration) {

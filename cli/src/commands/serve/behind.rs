@@ -26,10 +26,10 @@ impl Behind {
     }
 
     /// Begins to do what no client waits for.
-    pub(super) fn work(&mut self, tasks: &mut JoinSet<()>, link: &Link, replicas: u8, end: CancellationToken) {
+    pub(super) fn work(&mut self, tasks: &mut JoinSet<()>, link: &Link, end: CancellationToken) {
         let (client, health) = (link.client.clone(), Arc::default());
         self.workers = Some((client.clone(), Arc::clone(&health)));
-        let config = voxlog_workers::Config::new(replicas);
+        let config = voxlog_workers::Config::new(link.replicas);
         tasks.spawn(voxlog_workers::run(config, link.log.clone(), client, link.namespace.clone(), health, end));
     }
 }

@@ -14,7 +14,7 @@ use voxlog_core::{
 use voxlog_gateway::{
     Gateway,
     config::Config,
-    identity::{Identity, Registration},
+    identity::{Device, Identity, Registration},
 };
 
 use crate::{
@@ -220,5 +220,5 @@ async fn account(identity: &Identity, name: &str, password: &str) -> anyhow::Res
         password: password.to_owned(),
         confirm_password: None,
     };
-    Ok(identity.register(registration).await.map_err(told)?.user.id)
+    Ok(identity.register(registration, &Device::default()).await.map_err(told)?.user.id)
 }

@@ -51,6 +51,7 @@ fn places(address: SocketAddr) -> String {
     format!(
         "\nVoxlog is up. Ctrl-C stops it.\n\n  \
          API        http://{address}/api/v1\n  \
+         documents  http://{address}/docs\n  \
          WebSocket  ws://{address}/ws\n  \
          health     http://{address}/health\n  \
          metrics    http://{address}/metrics\n"
