@@ -3,14 +3,19 @@
 use std::{borrow::Cow, time::Duration};
 
 use axum::http::StatusCode;
+use schemars::JsonSchema;
 use serde::Serialize;
 use voxlog_core::{
     log::{AppendError, ReadError},
     rejection::Rejection,
 };
 
+mod field;
+
+pub(crate) use field::brief;
+
 /// Why something was refused or failed. Clients branch on it; its texts never change.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Code {
     /// No token, or one that does not verify.
@@ -94,6 +99,25 @@ impl Code {
         }
     }
 
+    /// What a client does about it, in a few words.
+    pub const fn advice(self) -> &'static str {
+        match self {
+            Self::Unauthenticated => "sign in, or refresh the token",
+            Self::Forbidden | Self::NotAMember | Self::Banned | Self::Muted => "don't repeat it; somebody else decides",
+            Self::NotFound => "look at the id or the code",
+            Self::RoomFull => "try again when somebody has left",
+            Self::RoomArchived => "read on; nothing more is written here",
+            Self::Conflict => "look at what is so now, then decide again",
+            Self::Invalid => "mend what `errors` names",
+            Self::TooLarge => "send less at once",
+            Self::RateLimited | Self::SlowMode => "wait `retryAfterMs`",
+            Self::Unsupported => "do without it",
+            Self::Unavailable => "try again, after `retryAfterMs` where it is given",
+            Self::OutcomeUnknown => "send it again under the same id",
+            Self::Internal => "tell us the `requestId`, or the `session` of `welcome`",
+        }
+    }
+
     /// The code as a client reads it.
     pub const fn as_str(self) -> &'static str {
         self.parts().0
@@ -119,7 +143,7 @@ pub struct Failure {
 }
 
 /// One wrong field.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct FieldError {
     /// Its name, in camelCase.
     pub field: Cow<'static, str>,

@@ -39,4 +39,5 @@ fn describe() {
     metrics::describe_counter!("voxlog_http_requests_total", "Requests answered, by method, route and status");
     metrics::describe_histogram!("voxlog_http_request_seconds", "How long they took, by route");
     metrics::describe_counter!("voxlog_outbox_delivered_total", "Facts of identity that the log has taken");
+    metrics::describe_counter!("voxlog_password_hashes_total", "Passwords hashed, to store or to check them");
 }

@@ -6,18 +6,26 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use axum::{
     Json, Router,
-    extract::State,
+    extract::{FromRef, State},
     http::{StatusCode, header},
-    response::IntoResponse,
-    routing::{any, get},
+    response::{IntoResponse, Response},
+    routing::any,
 };
+use futures_util::future::BoxFuture;
+use schemars::JsonSchema;
 use serde::Serialize;
+use serde_json::json;
 use tokio::net::TcpListener;
 
 use crate::{
+    config::Connections,
     error::Failure,
     metrics,
-    rest::{self, Problem},
+    rest::{
+        self, Problem,
+        openapi::{Api, Operation, Route, describe, route},
+    },
+    serving,
 };
 
 /// How long a probe waits for PostgreSQL: probes are asked often, and an answer late is no answer.
@@ -30,7 +38,7 @@ pub trait Probe: Send + Sync + 'static {
 }
 
 /// A component, as a look found it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Part {
     /// It works.
@@ -44,7 +52,7 @@ pub enum Part {
 }
 
 /// A node as a whole.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 enum Status {
     /// Everything works.
@@ -56,7 +64,7 @@ enum Status {
 }
 
 /// A node and its components.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Health {
     status: Status,
     components: BTreeMap<&'static str, Part>,
@@ -88,22 +96,22 @@ pub async fn database(is_reachable: impl Future<Output = bool>) -> Part {
 }
 
 /// Serves them for a node that has no gateway, until `end`.
-pub async fn serve<P: Probe>(
-    probe: Arc<P>,
-    listener: TcpListener,
-    end: impl Future<Output = ()> + Send + 'static,
-) -> std::io::Result<()> {
-    axum::serve(listener, rest::dress(routes()).with_state(probe)).with_graceful_shutdown(end).await
+pub async fn serve<P: Probe>(probe: Arc<P>, listener: TcpListener, end: impl Future<Output = ()>) {
+    listen(Api::new().with("", routes()).into_parts().0, Probed::new(probe), listener, end).await;
 }
 
 /// Serves them for a node that waits for the log before it can begin, until `end`. Who wants anything else is told to
 /// come again.
-pub async fn serve_waiting(
-    listener: TcpListener,
-    end: impl Future<Output = ()> + Send + 'static,
-) -> std::io::Result<()> {
-    let routes = routes().route("/", any(not_yet)).route("/{*path}", any(not_yet));
-    axum::serve(listener, rest::dress(routes).with_state(Arc::new(Waiting))).with_graceful_shutdown(end).await
+pub async fn serve_waiting(listener: TcpListener, end: impl Future<Output = ()>) {
+    let (routes, _) = Api::new().with("", routes()).into_parts();
+    let routes = routes.route("/", any(not_yet)).route("/{*path}", any(not_yet));
+    listen(routes, Probed::new(Arc::new(Waiting)), listener, end).await;
+}
+
+/// No page of another origin has anything to ask of these.
+async fn listen(routes: Router<Probed>, probe: Probed, listener: TcpListener, end: impl Future<Output = ()>) {
+    let app = rest::dress(routes, &[]).with_state(probe);
+    serving::serve(listener, app, Connections::default(), &[], end).await;
 }
 
 /// A node without a log.
@@ -119,31 +127,93 @@ async fn not_yet() -> Problem {
     Failure::unavailable("this node waits for the log").into()
 }
 
-pub(crate) fn routes<P: Probe>() -> Router<Arc<P>> {
-    Router::new()
-        .route("/livez", get(livez))
-        .route("/readyz", get(readyz::<P>))
-        .route("/health", get(health::<P>))
-        .route("/metrics", get(render))
+/// What the handlers below look at.
+#[derive(Clone)]
+pub(crate) struct Probed(Arc<dyn Look>);
+
+/// A [`Probe`] of any kind.
+trait Look: Send + Sync {
+    fn look(&self) -> BoxFuture<'_, Health>;
 }
 
+impl<P: Probe> Look for P {
+    fn look(&self) -> BoxFuture<'_, Health> {
+        Box::pin(Probe::look(self))
+    }
+}
+
+impl Probed {
+    pub(crate) fn new(probe: Arc<impl Probe>) -> Self {
+        Self(probe)
+    }
+}
+
+pub(crate) fn routes<S>() -> Vec<Route<S>>
+where
+    S: Clone + Send + Sync + 'static,
+    Probed: FromRef<S>,
+{
+    vec![route!(livez), route!(readyz), route!(health), route!(numbers)]
+}
+
+/// Says that the process runs.
+#[utoipa::path(get, path = "/livez", operation_id = "isAlive", tag = "operations")]
 async fn livez() -> &'static str {
     "ok\n"
 }
 
-/// 503 while the node can't do its work.
-async fn readyz<P: Probe>(State(probe): State<Arc<P>>) -> (StatusCode, Json<Health>) {
-    let health = probe.look().await;
-    let status = if health.status == Status::Down { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
-    (status, Json(health))
+/// Says whether the node can do its work.
+#[utoipa::path(get, path = "/readyz", operation_id = "isReady", tag = "operations")]
+async fn readyz(State(probe): State<Probed>) -> Readiness {
+    Readiness(probe.0.look().await)
 }
 
-async fn health<P: Probe>(State(probe): State<Arc<P>>) -> Json<Health> {
-    Json(probe.look().await)
+/// Says how the node and its components are.
+#[utoipa::path(get, path = "/health", operation_id = "getHealth", tag = "operations")]
+async fn health(State(probe): State<Probed>) -> Json<Health> {
+    Json(probe.0.look().await)
 }
 
-async fn render() -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], metrics::render())
+/// Tells the node's numbers to Prometheus.
+#[utoipa::path(get, path = "/metrics", operation_id = "getMetrics", tag = "operations")]
+async fn numbers() -> Numbers {
+    Numbers(metrics::render())
+}
+
+/// 200, or 503 while the node can't do its work.
+struct Readiness(Health);
+
+impl IntoResponse for Readiness {
+    fn into_response(self) -> Response {
+        let is_down = self.0.status == Status::Down;
+        (if is_down { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK }, Json(self.0)).into_response()
+    }
+}
+
+impl describe::Answer for Readiness {
+    fn describe(operation: &mut Operation<'_>) {
+        operation.answers::<Health>(StatusCode::OK);
+        operation.answers::<Health>(StatusCode::SERVICE_UNAVAILABLE);
+    }
+}
+
+/// Prometheus' text format.
+struct Numbers(String);
+
+impl Numbers {
+    const KIND: &str = "text/plain; version=0.0.4; charset=utf-8";
+}
+
+impl IntoResponse for Numbers {
+    fn into_response(self) -> Response {
+        ([(header::CONTENT_TYPE, Self::KIND)], self.0).into_response()
+    }
+}
+
+impl describe::Answer for Numbers {
+    fn describe(operation: &mut Operation<'_>) {
+        operation.answers_with(StatusCode::OK, Self::KIND, json!({ "type": "string" }));
+    }
 }
 
 #[cfg(test)]

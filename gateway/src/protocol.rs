@@ -6,14 +6,18 @@
 //!
 //! Only shapes are checked here. What a command may say is the deciders' business.
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
 
-use crate::error::{Code, Failure};
+use crate::error::{Code, Failure, brief};
 
+pub mod asyncapi;
 pub mod codec;
+pub mod documents;
 mod fields;
+pub mod ops;
 pub(crate) mod reply;
 mod request;
 #[cfg(test)]
@@ -22,7 +26,7 @@ mod tree;
 
 pub use codec::Encoding;
 pub use reply::{Ack, ServerFrame};
-pub use request::{Command, DEFAULT_SEATS, NewRoom, Posting, Request};
+pub use request::{Command, Request};
 
 use fields::Fields;
 
@@ -48,6 +52,20 @@ impl fmt::Display for FrameId {
             Self::Number(number) => number.fmt(f),
             Self::Negative(number) => number.fmt(f),
         }
+    }
+}
+
+impl JsonSchema for FrameId {
+    fn schema_name() -> Cow<'static, str> {
+        "FrameId".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "What a client calls its frame; the answer carries it back as it came.",
+            "type": ["string", "integer"],
+            "maxLength": MAX_ID_BYTES,
+        })
     }
 }
 
@@ -77,7 +95,7 @@ impl ClientFrame {
         let id = fields.id().map_err(nameless)?;
         let request = match tree.repeated {
             Some(key) => Err(Failure::invalid(key, "is given more than once")),
-            None => request::read(fields),
+            None => ops::read(fields),
         };
         match request {
             Ok(request) => Ok(Self { id, request }),
@@ -89,7 +107,7 @@ impl ClientFrame {
 impl BadFrame {
     /// Bytes that are no frame at all.
     fn unreadable(error: &dyn fmt::Display) -> Self {
-        let detail = fields::brief(&format!("not a frame: {error}"));
+        let detail = brief(&format!("not a frame: {error}"));
         Self { id: None, failure: Failure::new(Code::Invalid, detail) }
     }
 }

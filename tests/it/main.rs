@@ -1,21 +1,35 @@
 //! The promises of the whole system, one module each, on real servers.
 
+mod approval;
 mod bad_input;
+mod canaries;
 mod cli;
+mod conformance;
+mod crowds;
 mod delivery;
 mod fence;
+mod hardening;
+mod idempotency;
 mod identity;
+mod limits;
 mod log_contract;
+mod matrix;
 mod old_cursor;
 mod operations;
+mod ops;
+mod past;
 mod permissions;
 mod projections;
+mod refusals;
 mod relay;
 mod replay;
 mod rest;
 mod retries;
 mod servers;
+mod slow_mode;
 mod slow_socket;
 mod sockets;
 mod truth;
+mod turns;
 mod unsettled;
+mod user_feed;

@@ -11,6 +11,12 @@ use voxlog_tests::{
     world::{Node, Running, World, until},
 };
 
+mod accounts;
+mod answers;
+mod document;
+mod refusals;
+mod transcript;
+
 /// A gateway whose read models follow.
 struct Stage {
     rest: Rest,
@@ -265,12 +271,14 @@ async fn every_answer_has_an_id_and_what_proxies_and_browsers_need() {
 
 #[tokio::test]
 async fn a_read_waits_for_a_position_and_says_so_when_it_does_not_come() {
-    let stage = stage().await;
-    let (ann, _) = stage.rest.register("ann").await;
-    let never = ann.get_at("/api/v1/rooms", &json!("0:9007199254740991")).await;
-    assert_eq!(never.headers["retry-after"], "1");
-    assert_eq!(never.code(), "unavailable");
-    for wrong in ["x", "1", "0:9007199254740992", "0:-1"] {
+    let Stage { rest, _node, _projector: projector } = stage().await;
+    let (ann, _) = rest.register("ann").await;
+    projector.stop().await;
+    let room = open_room(&ann, json!({})).await;
+    let late = ann.get_at("/api/v1/rooms", &room["position"]).await;
+    assert_eq!(late.headers["retry-after"], "1");
+    assert_eq!(late.code(), "unavailable");
+    for wrong in ["x", "1", "0:9007199254740992", "0:-1", "0:9007199254740991", "2:1"] {
         assert_eq!(ann.get_at("/api/v1/rooms", &json!(wrong)).await.code(), "invalid", "{wrong}");
     }
 }

@@ -1,9 +1,10 @@
 //! A client that stops reading costs a page and a bounded queue; nobody else notices, and it loses nothing.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use anyhow::Result;
 use serde_json::json;
+use voxlog_core::clock::SystemClock;
 use voxlog_tests::{
     client::{Client, Encoding, RoomView},
     fill::{fill, found_room},
@@ -51,5 +52,31 @@ async fn a_client_that_stops_reading_is_kept_and_gets_everything_later() -> Resu
 
     stalled.read_to(&mut late, last.0, PATIENCE).await?;
     assert_eq!(late.seen(), theirs.seen(), "the slow one gets everything, in the same order");
+    Ok(())
+}
+
+/// What was not recorded may have left the log before a slow socket came to it.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_was_too_slow_for_what_is_not_recorded_is_told_so() -> Result<()> {
+    let world = World::on_one_server().await;
+    let gateway = world.gateway_with(|config| config.ring_events = 16, Arc::new(SystemClock)).await;
+    let (owner, slow) = (user_id(), user_id());
+    let room = found_room(&world, &gateway.ws_url(), owner, &[slow]).await?;
+    let mut admin = Client::connect(&gateway.ws_url(), &world.token(owner), Encoding::Json).await?;
+    admin.call("room.update", json!({ "room": room, "settings": { "recordMessages": false } })).await?;
+    let mut stalled = Client::open(&gateway.ws_url(), Encoding::Json, SMALL).await?;
+    let mut view = RoomView::new(room.to_string());
+    stalled.call("hello", json!({ "token": world.token(slow) })).await?;
+    stalled.subscribe(&mut view).await?;
+    fill(&world, room, owner, EVENTS / 5).await?;
+    // Once this is answered, all of them have passed the stalled socket by.
+    admin.call("message.send", json!({ "room": room, "content": "the last" })).await?;
+
+    while view.lost().is_none() {
+        view.look_at(&stalled.next_unasked(PATIENCE).await?)?;
+    }
+    assert_eq!(view.lost(), Some("conflict"));
+    let again = stalled.call("subscribe", json!({ "room": room, "cursor": view.cursor() })).await?;
+    assert_eq!((&again["recovered"], &again["reason"]), (&json!(false), &json!("not_recorded")), "{again}");
     Ok(())
 }

@@ -17,13 +17,16 @@ use tokio_util::sync::CancellationToken;
 use voxlog_core::{
     clock::{Clock, ManualClock, SystemClock},
     id::UserId,
-    log::MemoryLog,
+    log::{MemoryLog, Namespace},
     position::Partitions,
     room::{self, Settings},
 };
-use voxlog_gateway::{Gateway, Parts, config::Config, identity::keys::generate_pem, undelayed};
+use voxlog_gateway::{Gateway, Parts, config::Config, identity::keys::generate_pem};
 use voxlog_projections::ReadModel;
-use voxlog_tests::client::{CallError, Client, Encoding, Gone, PATIENCE, RoomView};
+use voxlog_tests::{
+    client::{CallError, Client, Encoding, Gone, PATIENCE, RoomView},
+    world::UNLIMITED,
+};
 
 const NOWHERE: &str = "postgres://nobody@127.0.0.1:1/nothing";
 const BOTH: [Encoding; 2] = [Encoding::Json, Encoding::Msgpack];
@@ -51,9 +54,13 @@ impl Stage {
         let log = Arc::new(MemoryLog::new(Partitions::new(2).expect("two")));
         let mut config = Config::with_key(generate_pem());
         (config.limits.commands_per_s, config.limits.commands_burst) = (1_000_000, 1_000_000);
+        config.budgets = UNLIMITED;
         change(&mut config);
         let (read, identity_pool) = (ReadModel::connect(NOWHERE, "voxlog")?, PgPool::connect_lazy(NOWHERE)?);
-        let parts = Parts { config, log, read, identity_pool, clock: Arc::new(clock.clone()) };
+        // What gateways tell each other is told to nobody here.
+        let nats = voxlog_core::log::connect("nats://127.0.0.1:1", "test", None).await?;
+        let (namespace, replicas, clock_of) = (Namespace::default(), 1, Arc::new(clock.clone()));
+        let parts = Parts { config, log, nats, namespace, replicas, read, identity_pool, clock: clock_of };
         let shutdown = CancellationToken::new();
         let gateway = voxlog_gateway::start(parts, shutdown.clone()).await?;
         let owner = UserId::mint(&clock);
@@ -67,8 +74,7 @@ impl Stage {
         let room = gateway.hub.create_room(owner, create).await.expect("a room").room.to_string();
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let url = format!("ws://{}/ws", listener.local_addr()?);
-        let app = voxlog_gateway::socket::routes().with_state(Arc::clone(&gateway));
-        let serving = tokio::spawn(async move { axum::serve(undelayed(listener), app).await.expect("it serves") });
+        let serving = tokio::spawn(Arc::clone(&gateway).serve(listener));
         Ok(Self { gateway, clock, url, room, owner, shutdown, serving })
     }
 

@@ -1,4 +1,5 @@
-//! A WebSocket client that is as strict as a client can be: one task, no threads, every wait with a deadline.
+//! A WebSocket client that is as strict as a client can be: one task, no threads, every wait with a deadline, every
+//! frame held against its schema.
 //!
 //! It reads only while somebody waits for something, so a test that stops calling it is a client that stops reading.
 
@@ -23,6 +24,7 @@ use tokio_tungstenite::{
 pub use room_view::{Event, RoomView};
 pub use voxlog_gateway::protocol::Encoding;
 
+mod fits;
 mod room_view;
 
 /// How long a client waits for an answer: longer than the log may take to elect a leader.
@@ -139,10 +141,16 @@ impl Client {
 
     /// Waits for the answer to a frame that was sent.
     pub async fn answer(&mut self, id: u64) -> Result<Value, CallError> {
+        let answer = self.answering_frame(id).await?;
+        if answer["op"] == "error" { Err(CallError::Refused(error_of(&answer))) } else { Ok(answer) }
+    }
+
+    /// Waits for the frame that answers one that was sent, be it an error.
+    async fn answering_frame(&mut self, id: u64) -> Result<Value, Gone> {
         let deadline = Instant::now() + PATIENCE;
         loop {
             if let Some(answer) = self.answers.remove(&id) {
-                return if answer["op"] == "error" { Err(CallError::Refused(error_of(&answer))) } else { Ok(answer) };
+                return Ok(answer);
             }
             self.read(deadline).await?;
         }
@@ -150,8 +158,18 @@ impl Client {
 
     /// Sends a frame and waits for its answer.
     pub async fn call(&mut self, op: &str, fields: Value) -> Result<Value, CallError> {
-        let id = self.send(op, fields).await?;
-        self.answer(id).await
+        let answer = self.ask(op, fields).await?;
+        if answer["op"] == "error" { Err(CallError::Refused(error_of(&answer))) } else { Ok(answer) }
+    }
+
+    /// Sends a frame and waits for the frame that answers it, be it an error.
+    pub async fn ask(&mut self, op: &str, fields: Value) -> Result<Value, Gone> {
+        let id = self.send(op, fields.clone()).await?;
+        let answer = self.answering_frame(id).await?;
+        if answer["op"] != "error" {
+            fits::check_taken(op, &fields);
+        }
+        Ok(answer)
     }
 
     /// The next frame of any kind, answers included.
@@ -235,6 +253,7 @@ impl Client {
             Some(Ok(_)) => return Ok(()),
             Some(Err(error)) => return Err(Gone::broken(error)),
         };
+        fits::check(&frame);
         match frame["id"].as_u64() {
             Some(id) => {
                 self.answers.insert(id, frame);

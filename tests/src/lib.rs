@@ -1,9 +1,11 @@
 //! The world of the system tests: real servers, nodes, and clients that check what they get.
 
+pub mod alone;
 pub mod altered;
 pub mod client;
 pub mod fill;
 pub mod process;
 pub mod rest;
 pub mod servers;
+pub mod turnstile;
 pub mod world;

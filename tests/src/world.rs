@@ -15,13 +15,21 @@ use voxlog_core::{
     log::{Log, LogConfig, Namespace, NatsLog, ReadError, Stored},
     position::{Chain, Class, Partition, Partitions, Position, Seq},
 };
-use voxlog_gateway::{Parts, config::Config, identity::Identity};
+use voxlog_gateway::{
+    Parts,
+    config::Config,
+    identity::Identity,
+    limits::{Budget, Policies, Policy},
+};
 use voxlog_projections::{ReadModel, projector};
 
 use crate::servers;
 
 /// Few enough that a test opens them fast, and more than one.
 const PARTITIONS: Partitions = Partitions::new(2).expect("two is a count of partitions");
+
+/// Budgets that no test runs into by accident.
+pub const UNLIMITED: Policies = Policies::all(Policy::new(1_000_000, 1_000_000, Duration::from_secs(1)));
 
 /// The servers and settings that a test's nodes share.
 #[derive(Debug, Clone)]
@@ -81,13 +89,18 @@ impl World {
 
     /// A connection of its own to this world's log.
     pub async fn log(&self) -> Arc<NatsLog> {
-        let client = voxlog_core::log::connect(&self.nats.join(","), "test", None).await.expect("NATS takes clients");
+        let client = self.nats_client().await;
         let config = LogConfig {
             replicas: self.replicas,
             duplicate_window: self.duplicate_window,
             ..LogConfig::new(self.namespace.clone(), PARTITIONS)
         };
         Arc::new(NatsLog::open(client, config).await.expect("the streams are made or as they must be"))
+    }
+
+    /// A connection of its own to this world's NATS.
+    pub async fn nats_client(&self) -> async_nats::Client {
+        voxlog_core::log::connect(&self.nats.join(","), "test", None).await.expect("NATS takes clients")
     }
 
     /// Which of the log's streams a room is in.
@@ -116,7 +129,8 @@ impl World {
         let mut config = self.config();
         change(&mut config);
         let identity_pool = self.identity_pool();
-        let parts = Parts { config, log, read: self.read_model(), identity_pool, clock };
+        let (nats, namespace, replicas) = (self.nats_client().await, self.namespace.clone(), self.replicas);
+        let parts = Parts { config, log, nats, namespace, replicas, read: self.read_model(), identity_pool, clock };
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let url = format!("http://{}", listener.local_addr().expect("a bound port"));
         let shutdown = CancellationToken::new();
@@ -168,6 +182,7 @@ impl World {
             ("VOXLOG_REPLICAS", self.replicas.to_string()),
             ("VOXLOG_JWT_PRIVATE_KEY", self.signing_key.clone()),
             ("VOXLOG_BIND", "127.0.0.1:0".to_owned()),
+            ("VOXLOG_LIMITS", unlimited()),
         ]
     }
 
@@ -175,6 +190,7 @@ impl World {
         let mut config = Config::with_key(&self.signing_key);
         config.limits.commands_per_s = 1_000_000;
         config.limits.commands_burst = 1_000_000;
+        config.budgets = UNLIMITED;
         config.password_cost.memory_kib = 64;
         config.password_cost.passes = 1;
         config
@@ -228,6 +244,11 @@ impl Drop for Running {
     fn drop(&mut self) {
         self.shutdown.cancel();
     }
+}
+
+/// [`UNLIMITED`], as the environment says it.
+fn unlimited() -> String {
+    Budget::ALL.map(|budget| format!("{}=1000000+1000000/s", budget.as_str())).join(",")
 }
 
 /// Somebody new.

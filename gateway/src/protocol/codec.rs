@@ -4,9 +4,11 @@ use std::io::Cursor;
 
 use axum::extract::ws::{Message, Utf8Bytes};
 use bytes::Bytes;
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 use voxlog_core::{
+    envelope::Envelope,
     id::RoomId,
     position::{Class, Seq},
 };
@@ -83,19 +85,28 @@ pub fn event_json(entry: &Entry) -> Utf8Bytes {
     format!(r#"{{"op":"event","room":"{room}","class":"{class}","seq":{seq},"prev":{prev},"event":{event}}}"#).into()
 }
 
+/// Something has happened in a room. The client's own doings come back too, in their place.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct EventFrame {
+    #[schemars(extend("const" = "event"))]
+    op: &'static str,
+    /// Which room.
+    room: RoomId,
+    /// Which of its chains.
+    class: Class,
+    /// Where it stands.
+    seq: Seq,
+    /// Where the one before it stands, in the same chain.
+    prev: Seq,
+    /// What happened, as the log has it.
+    #[schemars(with = "Envelope")]
+    event: Value,
+}
+
 /// The `event` frame as MessagePack.
 pub fn event_msgpack(entry: &Entry) -> Bytes {
-    #[derive(Serialize)]
-    struct Frame {
-        op: &'static str,
-        room: RoomId,
-        class: Class,
-        seq: Seq,
-        prev: Seq,
-        event: Value,
-    }
     let &Entry { room, class, seq, prev, .. } = entry;
-    msgpack(&Frame { op: "event", room, class, seq, prev, event: event_value(entry) }).into()
+    msgpack(&EventFrame { op: "event", room, class, seq, prev, event: event_value(entry) }).into()
 }
 
 /// A stored event as values; null if it is no JSON, which nobody who may write to the log ever writes.

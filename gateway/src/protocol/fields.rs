@@ -1,13 +1,12 @@
-//! A frame's fields, taken one by one, so that a wrong one can be named.
+//! A frame's fields: first those that say what it is about, then the rest, which is the op's own.
 
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::DeserializeOwned;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
+use voxlog_core::id::{MessageId, RoomId};
 
 use super::{FrameId, MAX_ID_BYTES};
 use crate::error::{Code, Failure};
-
-/// Error texts quote what was sent; no more of it than this comes back, in bytes.
-const MAX_QUOTE: usize = 200;
 
 /// What is left of a frame.
 #[derive(Debug)]
@@ -37,30 +36,97 @@ impl Fields {
     }
 
     /// A field that must be there.
-    pub(super) fn required<T: DeserializeOwned>(&mut self, name: &'static str) -> Result<T, Failure> {
-        self.optional(name)?.ok_or_else(|| Failure::invalid(name, "is missing"))
-    }
-
-    /// A field that may be absent, or null, which means the same.
-    pub(super) fn optional<T: DeserializeOwned>(&mut self, name: &'static str) -> Result<Option<T>, Failure> {
+    pub(super) fn take<T: DeserializeOwned>(&mut self, name: &'static str) -> Result<T, Failure> {
         match self.0.remove(name) {
-            None | Some(Value::Null) => Ok(None),
-            Some(value) => {
-                T::deserialize(value).map(Some).map_err(|error| Failure::invalid(name, brief(&error.to_string())))
-            }
+            None | Some(Value::Null) => Err(Failure::invalid(name, "is missing")),
+            Some(value) => T::deserialize(value).map_err(|error| Failure::of_field(name, &error.to_string())),
         }
     }
 
-    /// What nobody took is a mistake: a misspelt `until` must not become a ban for ever.
-    pub(super) fn done(self) -> Result<(), Failure> {
-        match self.0.into_iter().next() {
-            Some((name, _)) => Err(Failure::invalid(brief(&name), "is not a field of this op")),
-            None => Ok(()),
-        }
+    /// All that is left.
+    fn rest<T: DeserializeOwned>(self) -> Result<T, Failure> {
+        serde_path_to_error::deserialize(Value::Object(self.0))
+            .map_err(|error| Failure::of_field(&error.path().to_string(), &error.inner().to_string()))
     }
 }
 
-/// The beginning of a text that may quote a client's whole frame.
-pub(super) fn brief(text: &str) -> String {
-    text[..text.floor_char_boundary(MAX_QUOTE)].to_owned()
+/// What the fields of an op are, beside `op` and `id`.
+pub(super) trait Shape: Sized {
+    /// The op's own fields.
+    type More: DeserializeOwned + JsonSchema;
+
+    /// The fields before these.
+    const BEFORE: &'static [Before];
+
+    fn read(fields: Fields) -> Result<Self, Failure>;
+
+    /// The schema of a whole frame.
+    fn frame(op: &str, about: &str, generator: &mut SchemaGenerator) -> Schema {
+        let mut schema = Self::More::json_schema(generator);
+        schema.insert("title".to_owned(), json!(op));
+        schema.insert("description".to_owned(), json!(about));
+        add(&mut schema, "op", json!({ "const": op }));
+        add(&mut schema, "id", generator.subschema_for::<FrameId>().into());
+        for (name, rule) in Self::BEFORE {
+            add(&mut schema, name, rule(generator).into());
+        }
+        schema
+    }
+}
+
+/// A field's name and its rule.
+type Before = (&'static str, fn(&mut SchemaGenerator) -> Schema);
+
+fn add(schema: &mut Schema, name: &str, rule: Value) {
+    let fields = schema.ensure_object();
+    let required = fields.entry("required").or_insert_with(|| json!([]));
+    required.as_array_mut().expect("a list").push(json!(name));
+    let properties = fields.entry("properties").or_insert_with(|| json!({}));
+    properties[name] = rule;
+}
+
+/// An op with nothing but its own fields.
+pub(super) struct Alone<T>(pub(super) T);
+
+/// An op about a room.
+pub(super) struct InRoom<T> {
+    pub(super) room: RoomId,
+    pub(super) more: T,
+}
+
+/// An op about a message.
+pub(super) struct OfMessage<T> {
+    pub(super) room: RoomId,
+    pub(super) message: MessageId,
+    pub(super) more: T,
+}
+
+impl<T: DeserializeOwned + JsonSchema> Shape for Alone<T> {
+    type More = T;
+    const BEFORE: &'static [Before] = &[];
+
+    fn read(fields: Fields) -> Result<Self, Failure> {
+        fields.rest().map(Self)
+    }
+}
+
+impl<T: DeserializeOwned + JsonSchema> Shape for InRoom<T> {
+    type More = T;
+    const BEFORE: &'static [Before] = &[("room", SchemaGenerator::subschema_for::<RoomId>)];
+
+    fn read(mut fields: Fields) -> Result<Self, Failure> {
+        Ok(Self { room: fields.take("room")?, more: fields.rest()? })
+    }
+}
+
+impl<T: DeserializeOwned + JsonSchema> Shape for OfMessage<T> {
+    type More = T;
+    const BEFORE: &'static [Before] = &[
+        ("room", SchemaGenerator::subschema_for::<RoomId>),
+        ("messageId", SchemaGenerator::subschema_for::<MessageId>),
+    ];
+
+    fn read(mut fields: Fields) -> Result<Self, Failure> {
+        Ok(Self { room: fields.take("room")?, message: fields.take("messageId")?, more: fields.rest()? })
+    }
 }

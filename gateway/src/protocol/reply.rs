@@ -2,10 +2,13 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
+use bytes::Bytes;
+use schemars::JsonSchema;
 use serde::{Serialize, Serializer, ser::SerializeSeq};
-use serde_json::value::RawValue;
+use serde_json::{Value, value::RawValue};
 use voxlog_core::{
     clock::Time,
+    envelope::Envelope,
     id::{MessageId, RoomId, SessionId, UserId},
     position::{Class, Heads, Seq},
     room::View,
@@ -16,11 +19,11 @@ use crate::{
     close::Close,
     config::Limits,
     error::{Code, Failure, FieldError},
-    hub::{Entry, Opening},
+    hub::{Done, Entry, Opening, UserEntry},
 };
 
 /// A frame for a client.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 #[serde(tag = "op", rename_all = "snake_case", rename_all_fields = "camelCase")]
 pub enum ServerFrame {
     /// The answer to `hello`.
@@ -44,7 +47,7 @@ pub enum ServerFrame {
         room: RoomId,
         /// Whether everything after the client's cursor follows.
         recovered: bool,
-        /// Why not, when there was a cursor.
+        /// Why not, when there was a cursor: `cursor_ahead` or `not_recorded`.
         #[serde(skip_serializing_if = "Option::is_none")]
         reason: Option<&'static str>,
         /// The last seq of each class at `state`.
@@ -83,6 +86,7 @@ pub enum ServerFrame {
         class: Class,
         /// Oldest first.
         #[serde(serialize_with = "as_stored")]
+        #[schemars(with = "Vec<Stored<Envelope>>")]
         events: Vec<Arc<Entry>>,
         /// Whether there may be more in the direction that was asked for.
         has_more: bool,
@@ -96,6 +100,27 @@ pub enum ServerFrame {
     Heads {
         /// The last seqs, by room.
         rooms: BTreeMap<RoomId, Heads>,
+    },
+    /// Something that concerns the client's user, wherever it happened: an event of their own chain, one that changes
+    /// what they are in a room, a message that mentions them. A notice: it has no `prev`, and is not sent again after a
+    /// reconnect or a `lagging`.
+    User {
+        /// The room where it happened; absent for an event of the user's own chain.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        room: Option<RoomId>,
+        /// Which of the room's chains; `ctl` for the user's own.
+        class: Class,
+        /// Where it stands, in the partition of the room or of the user.
+        seq: Seq,
+        /// What happened.
+        #[serde(serialize_with = "verbatim")]
+        #[schemars(with = "Envelope")]
+        event: Bytes,
+    },
+    /// The token will expire soon: say `hello` again with a new one of the same user, or the socket is closed then.
+    Token {
+        /// How soon, in milliseconds.
+        expires_in_ms: u64,
     },
     /// The client was too slow. What follows comes from the log, nothing is skipped.
     Lagging {},
@@ -111,7 +136,7 @@ pub enum ServerFrame {
 }
 
 /// What came of a command.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Ack {
     /// Which frame it answers.
@@ -130,6 +155,25 @@ pub struct Ack {
     /// It was there already, from an earlier attempt.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub duplicate: bool,
+    /// By which others join: of the room that was opened, or of the invite that was made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+    /// You have no seat yet: an admin is asked first.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub requested: bool,
+}
+
+impl Ack {
+    /// Nothing went to the log.
+    pub fn new(id: FrameId, room: RoomId) -> Self {
+        Self { id, room, seq: None, message_id: None, time: None, duplicate: false, code: None, requested: false }
+    }
+
+    /// A command was carried out.
+    pub fn of(id: FrameId, done: &Done) -> Self {
+        let Done { duplicate, requested, .. } = *done;
+        Self { seq: Some(done.position.seq), duplicate, requested, ..Self::new(id, done.room) }
+    }
 }
 
 impl ServerFrame {
@@ -147,6 +191,12 @@ impl ServerFrame {
     /// A subscription has ended by itself.
     pub fn ended(room: RoomId, failure: Failure) -> Self {
         Self::error(None, Some(room), failure)
+    }
+
+    /// Something concerns the client's user.
+    pub fn user(entry: &UserEntry) -> Self {
+        let UserEntry { room, class, seq, event } = entry;
+        Self::User { room: *room, class: *class, seq: *seq, event: event.clone() }
     }
 
     /// The socket will be closed.
@@ -172,13 +222,19 @@ pub(crate) fn millis(span: Duration) -> u64 {
     u64::try_from(span.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX)
 }
 
+/// An event as the log has it.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "StoredEvent")]
+struct Stored<T> {
+    /// Where it stands.
+    seq: Seq,
+    /// Where the one before it stands, in the same chain.
+    prev: Seq,
+    /// What happened.
+    event: T,
+}
+
 fn as_stored<S: Serializer>(entries: &[Arc<Entry>], serializer: S) -> Result<S::Ok, S::Error> {
-    #[derive(Serialize)]
-    struct Stored<T> {
-        seq: Seq,
-        prev: Seq,
-        event: T,
-    }
     let verbatim = serializer.is_human_readable();
     let mut list = serializer.serialize_seq(Some(entries.len()))?;
     for entry in entries {
@@ -190,4 +246,12 @@ fn as_stored<S: Serializer>(entries: &[Arc<Entry>], serializer: S) -> Result<S::
         }
     }
     list.end()
+}
+
+/// An event as it is stored. Only JSON can carry the bytes as they are.
+fn verbatim<S: Serializer>(event: &Bytes, serializer: S) -> Result<S::Ok, S::Error> {
+    match serde_json::from_slice::<&RawValue>(event) {
+        Ok(event) if serializer.is_human_readable() => event.serialize(serializer),
+        _ => serde_json::from_slice::<Value>(event).unwrap_or_default().serialize(serializer),
+    }
 }

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::*;
 
+mod committed;
 pub(crate) mod frames;
 mod hostile;
 mod laws;

@@ -5,9 +5,9 @@ use std::{error::Error as _, sync::Arc, time::Duration};
 use axum::{
     Json,
     extract::{
-        FromRequest, FromRequestParts, Path, Query, Request,
+        FromRequest, FromRequestParts, MatchedPath, Path, Query, Request,
         path::ErrorKind,
-        rejection::{BytesRejection, FailedToBufferBody, JsonRejection, PathRejection, QueryRejection},
+        rejection::{JsonRejection, PathRejection, QueryRejection},
     },
     http::{HeaderMap, StatusCode, header, request::Parts},
 };
@@ -15,11 +15,12 @@ use serde::de::DeserializeOwned;
 use voxlog_core::position::Position;
 use voxlog_projections::checkpoint::Lagging;
 
-use super::{MAX_BODY_BYTES, Problem};
+use super::{Problem, limited::Asking, scoped::scope_of};
 use crate::{
     Gateway,
-    error::{Code, Failure},
+    error::{Code, Failure, brief},
     identity::Caller,
+    shapes::object::Object,
 };
 
 /// By which a read asks for what a write has stored.
@@ -28,21 +29,42 @@ const MIN_POSITION: &str = "x-voxlog-min-position";
 /// How long a read waits for that.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// The longest text of the client's that an answer repeats, in characters.
-const MAX_ECHO: usize = 200;
-
 impl FromRequestParts<Arc<Gateway>> for Caller {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, gateway: &Arc<Gateway>) -> Result<Self, Problem> {
-        let token = bearer(&parts.headers)
-            .ok_or_else(|| Failure::new(Code::Unauthenticated, "an access token is needed: Authorization: Bearer …"))?;
-        Ok(gateway.identity.verify(token)?)
+        let caller = match parts.extensions.get::<Asking>() {
+            Some(Asking(caller)) => caller.clone()?,
+            None => caller(gateway, &parts.headers).await?,
+        };
+        let route = parts.extensions.get::<MatchedPath>().map_or("", MatchedPath::as_str);
+        caller.needs(scope_of(&parts.method, route))?;
+        Ok(caller)
     }
 }
 
+/// Whose credential a request carries.
+pub(super) async fn caller(gateway: &Gateway, headers: &HeaderMap) -> Result<Caller, Failure> {
+    let credential = credential(headers).ok_or_else(|| {
+        let needed = "an access token or an API key is needed: Authorization: Bearer …, or X-API-Key";
+        Failure::new(Code::Unauthenticated, needed)
+    })?;
+    gateway.identity.authenticate(credential).await
+}
+
+/// What somebody shows to say who they are: an API key, or an access token.
+pub(crate) fn credential(headers: &HeaderMap) -> Option<&str> {
+    api_key(headers).or_else(|| bearer(headers))
+}
+
+/// The API key of a request, if it carries one.
+pub(super) fn api_key(headers: &HeaderMap) -> Option<&str> {
+    let alone = headers.get("x-api-key").and_then(|key| key.to_str().ok());
+    alone.or_else(|| bearer(headers).filter(|credential| credential.starts_with("vxk_")))
+}
+
 /// The token of an `Authorization: Bearer` header (RFC 6750, section 2.1). The scheme's case does not matter.
-pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
+fn bearer(headers: &HeaderMap) -> Option<&str> {
     let (scheme, token) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
@@ -57,9 +79,14 @@ impl FromRequestParts<Arc<Gateway>> for Fresh {
     async fn from_request_parts(parts: &mut Parts, gateway: &Arc<Gateway>) -> Result<Self, Problem> {
         let Some(header) = parts.headers.get(MIN_POSITION) else { return Ok(Self) };
         let position = header.to_str().ok().and_then(|text| text.parse::<Position>().ok());
+        // A partition that is not there would be waited for in vain.
+        let position = position.filter(|position| position.partition.0 < gateway.partitions.count());
         let position = position.ok_or_else(|| {
             Failure::invalid("X-Voxlog-Min-Position", "must be the position of a write, as in 3:1042")
         })?;
+        if !gateway.hub.has_written(position).await? {
+            return Err(Failure::invalid("X-Voxlog-Min-Position", "is beyond the end of the log").into());
+        }
         match gateway.read.wait_for(position, PATIENCE).await {
             Ok(()) => Ok(Self),
             Err(Lagging::Behind { .. }) => {
@@ -70,7 +97,7 @@ impl FromRequestParts<Arc<Gateway>> for Fresh {
     }
 }
 
-/// A JSON body.
+/// A JSON body, whole and not too large: [`super::body`] has seen to that.
 #[derive(Debug)]
 pub(super) struct Body<T>(pub(super) T);
 
@@ -79,7 +106,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
         match Json::from_request(request, state).await {
-            Ok(Json(body)) => Ok(Self(body)),
+            Ok(Json(Object(body))) => Ok(Self(body)),
             Err(rejection) => Err(bad_body(&rejection)),
         }
     }
@@ -91,15 +118,12 @@ fn bad_body(rejection: &JsonRejection) -> Problem {
             let failure = Failure::new(Code::Unsupported, "the body must be application/json");
             Problem::with_status(StatusCode::UNSUPPORTED_MEDIA_TYPE, failure)
         }
-        JsonRejection::BytesRejection(BytesRejection::FailedToBufferBody(FailedToBufferBody::LengthLimitError(_))) => {
-            Failure::new(Code::TooLarge, format!("the body must not exceed {MAX_BODY_BYTES} bytes")).into()
-        }
         JsonRejection::JsonDataError(error) => {
             let source = error.source().and_then(std::error::Error::source);
             let traced =
                 source.and_then(|source| source.downcast_ref::<serde_path_to_error::Error<serde_json::Error>>());
             match traced {
-                Some(error) => wrong_field(&error.path().to_string(), &error.inner().to_string()).into(),
+                Some(error) => Failure::of_field(&error.path().to_string(), &error.inner().to_string()).into(),
                 None => Failure::new(Code::Invalid, "the body is not what is expected here").into(),
             }
         }
@@ -125,7 +149,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Params<T> {
 fn bad_query(rejection: &QueryRejection) -> Failure {
     let source = rejection.source().and_then(std::error::Error::source);
     match source.and_then(|source| source.downcast_ref::<serde_path_to_error::Error<serde::de::value::Error>>()) {
-        Some(error) => wrong_field(&error.path().to_string(), &error.inner().to_string()),
+        Some(error) => Failure::of_field(&error.path().to_string(), &error.inner().to_string()),
         None => Failure::new(Code::Invalid, brief(&rejection.body_text())),
     }
 }
@@ -156,33 +180,6 @@ fn bad_path(rejection: PathRejection) -> Failure {
         ErrorKind::Message(message) => Failure::invalid("id", message),
         kind => Failure::internal(&kind),
     }
-}
-
-/// The failure of a field, from where serde stood and what it said.
-fn wrong_field(path: &str, message: &str) -> Failure {
-    // Where in the text it stood is of no use to somebody who sent an object.
-    let message = message.split(" at line ").next().unwrap_or(message);
-    let named = |prefix| message.strip_prefix(prefix)?.split('`').next();
-    let within = |field: &str| if path == "." { brief(field) } else { brief(&format!("{path}.{field}")) };
-    if let Some(field) = named("missing field `") {
-        return Failure::invalid(within(field), "is missing");
-    }
-    if let Some(field) = named("unknown field `") {
-        // Depending on the format, the path ends in the unknown field already.
-        let known_path = path == field || path.ends_with(&format!(".{field}"));
-        let field = if known_path { brief(path) } else { within(field) };
-        return Failure::invalid(field, "is not known here");
-    }
-    match path {
-        // Otherwise the answer would name our types.
-        "." if message.starts_with("invalid type") => Failure::new(Code::Invalid, "the body must be a JSON object"),
-        "." => Failure::new(Code::Invalid, brief(message)),
-        path => Failure::invalid(brief(path), brief(message)),
-    }
-}
-
-fn brief(text: &str) -> String {
-    text.chars().take(MAX_ECHO).collect()
 }
 
 #[cfg(test)]

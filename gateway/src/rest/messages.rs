@@ -2,16 +2,12 @@
 
 use std::sync::Arc;
 
-use axum::{
-    Json, Router,
-    extract::State,
-    http::StatusCode,
-    routing::{get, post},
-};
+use axum::{Extension, Json, extract::State};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use voxlog_core::{
     id::{MessageId, RoomId, UserId},
-    message::{Command, Draft, Kind},
+    message::{Command, Kind, MAX_CONTENT_CHARS},
 };
 use voxlog_projections::{
     Page,
@@ -21,68 +17,90 @@ use voxlog_projections::{
 use super::{
     Problem,
     extract::{At, Body, Fresh, Params},
-    members::role_in,
-    paging,
-    written::Written,
+    idempotency::MintedId,
+    openapi::{Route, route},
+    paging, refused,
+    written::{Posted, Written},
 };
 use crate::{
     Gateway,
     error::{Code, Failure},
     identity::Caller,
+    shapes,
 };
 
-pub(super) fn routes() -> Router<Arc<Gateway>> {
-    Router::new()
-        .route("/messages", post(write))
-        .route("/messages/{id}", get(one).patch(edit).delete(delete))
-        .route("/rooms/{id}/messages", get(list))
+pub(super) fn routes() -> Vec<Route<Arc<Gateway>>> {
+    vec![
+        route!(write, refused::WRITING),
+        route!(one, refused::IN_ROOM),
+        route!(edit, refused::OF_MESSAGE),
+        route!(delete, refused::OF_MESSAGE),
+        route!(list, refused::IN_ROOM),
+    ]
 }
 
-#[derive(Deserialize)]
+/// A message to write, and where.
+#[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Posting {
+struct NewMessage {
+    /// Which room.
     room_id: RoomId,
+    /// What it says. `<@USER-ID>` mentions a member.
+    #[schemars(length(min = 1, max = MAX_CONTENT_CHARS))]
     content: String,
-    #[serde(default, rename = "type")]
-    kind: Kind,
+    /// What kind of content; `text` unless it is said.
+    #[serde(rename = "type")]
+    kind: Option<Kind>,
+    /// Comes with a later version; until then it must be absent.
     file_id: Option<String>,
+    /// The message that it answers.
     reply_to: Option<MessageId>,
+    /// The message in whose thread it stands.
     thread_root: Option<MessageId>,
+    /// Its name, if you choose one; by it a repetition is known.
     message_id: Option<MessageId>,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Edit {
-    content: String,
-}
-
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Listing {
+    /// Messages before this seq.
     before: Option<String>,
+    /// Messages after this seq.
     after: Option<String>,
+    /// Only those in the thread of this message.
     thread: Option<MessageId>,
+    /// The number of the page, from 1 for the newest, instead of `before` or `after`.
+    #[schemars(range(min = 1, max = paging::MAX_PAGE))]
+    page: Option<u32>,
+    /// Rows of a page; 50 unless it is said.
+    #[schemars(range(min = 1, max = paging::MAX_ROWS))]
     limit: Option<u32>,
 }
 
-/// 201 for a new message, 200 for one that was there under this id already.
+/// Writes a message.
+///
+/// 201 for a new one, 200 for one that was there under this id already.
+#[utoipa::path(post, path = "/messages", operation_id = "sendMessage", tag = "messages")]
 async fn write(
     State(gateway): State<Arc<Gateway>>,
     caller: Caller,
-    Body(posting): Body<Posting>,
-) -> Result<(StatusCode, Json<Written>), Problem> {
-    if posting.file_id.is_some() {
+    minted: Option<Extension<MintedId>>,
+    Body(posting): Body<NewMessage>,
+) -> Result<Posted, Problem> {
+    let NewMessage { room_id, content, kind, file_id, reply_to, thread_root, message_id } = posting;
+    if file_id.is_some() {
         return Err(Failure::new(Code::Unsupported, "files come with a later version").into());
     }
-    let Posting { room_id, content, kind, reply_to, thread_root, message_id, .. } = posting;
-    let id = message_id.unwrap_or_else(|| MessageId::mint(&*gateway.clock));
-    let draft = Draft { id, content, kind, reply_to, thread_root };
-    let done = gateway.hub.message_command(caller.user, room_id, id, Command::Post(draft)).await?;
-    let status = if done.duplicate { StatusCode::OK } else { StatusCode::CREATED };
-    Ok((status, Json(Written::of_message(&done, id))))
+    let posting = shapes::Posting { content, kind, reply_to, thread_root, message_id, attachments: None };
+    let draft = posting.draft(|| minted.map_or_else(|| MessageId::mint(&*gateway.clock), |Extension(MintedId(id))| id));
+    let id = draft.id;
+    let done = gateway.hub.message_command(caller, room_id, id, Command::Post(draft)).await?;
+    Ok(Posted(Written::of_message(&done, id)))
 }
 
+/// Lists a room's messages, oldest first: the newest ones, or those before or after a seq.
+#[utoipa::path(get, path = "/rooms/{id}/messages", operation_id = "listMessages", tag = "messages")]
 async fn list(
     State(gateway): State<Arc<Gateway>>,
     caller: Caller,
@@ -90,35 +108,50 @@ async fn list(
     Params(listing): Params<Listing>,
     _: Fresh,
 ) -> Result<Json<Page<Message>>, Problem> {
-    let Listing { before, after, thread, limit } = listing;
+    let Listing { before, after, thread, page, limit } = listing;
     if before.is_some() && after.is_some() {
         return Err(Failure::invalid("before", "can't be given together with after").into());
     }
+    if page.is_some() && (before.is_some() || after.is_some()) {
+        return Err(Failure::invalid("page", "can't be given together with before or after").into());
+    }
     let (before, after) = (paging::seq("before", before.as_deref())?, paging::seq("after", after.as_deref())?);
     let limit = paging::limit(limit)?;
-    role_in(&gateway, room, caller.user).await?;
-    Ok(Json(messages::page(&gateway.read, room, before, after, thread, limit).await?))
+    let skip = page.map(|page| paging::skipped(page, limit)).transpose()?;
+    gateway.hub.seat(room, caller.user).await?;
+    Ok(Json(match skip {
+        Some(skip) => messages::numbered(&gateway.read, room, thread, skip, limit).await?,
+        None => messages::page(&gateway.read, room, before, after, thread, limit).await?,
+    }))
 }
 
+/// Reads a message.
+#[utoipa::path(get, path = "/messages/{id}", operation_id = "getMessage", tag = "messages")]
 async fn one(
     State(gateway): State<Arc<Gateway>>,
     caller: Caller,
     At(id): At<MessageId>,
     _: Fresh,
 ) -> Result<Json<Message>, Problem> {
-    Ok(Json(visible(&gateway, caller.user, id).await?))
+    let message = of_id(&gateway, caller.user, id).await?;
+    gateway.hub.seat(message.room_id, caller.user).await?;
+    Ok(Json(message))
 }
 
+/// Changes what a message says. Its author's right.
+#[utoipa::path(patch, path = "/messages/{id}", operation_id = "editMessage", tag = "messages")]
 async fn edit(
     State(gateway): State<Arc<Gateway>>,
     caller: Caller,
     At(id): At<MessageId>,
     _: Fresh,
-    Body(Edit { content }): Body<Edit>,
+    Body(edit): Body<shapes::Edit>,
 ) -> Result<Json<Written>, Problem> {
-    command(&gateway, caller, id, Command::Edit { content }).await
+    command(&gateway, caller, id, edit.into()).await
 }
 
+/// Takes a message back. The right of its author, of admins and the owner.
+#[utoipa::path(delete, path = "/messages/{id}", operation_id = "deleteMessage", tag = "messages")]
 async fn delete(
     State(gateway): State<Arc<Gateway>>,
     caller: Caller,
@@ -135,18 +168,13 @@ pub(super) async fn command(
     id: MessageId,
     command: Command,
 ) -> Result<Json<Written>, Problem> {
-    let room = visible(gateway, caller.user, id).await?.room_id;
-    let done = gateway.hub.message_command(caller.user, room, id, command).await?;
+    let room = of_id(gateway, caller.user, id).await?.room_id;
+    let done = gateway.hub.message_command(caller, room, id, command).await?;
     Ok(Json(Written::of_message(&done, id)))
 }
 
-/// The message of that id in a room that the user is in. Two rooms may have used one id; that of a room that the user
-/// does not see is as if it were not.
-async fn visible(gateway: &Gateway, user: UserId, id: MessageId) -> Result<Message, Failure> {
-    for message in messages::message(&gateway.read, id).await? {
-        if gateway.hub.role(message.room_id, user).await?.is_some() {
-            return Ok(message);
-        }
-    }
-    Err(Failure::new(Code::NotFound, "there is no such message"))
+/// The message of that id, whoever may read it: what the user may do with it, the room itself decides.
+async fn of_id(gateway: &Gateway, user: UserId, id: MessageId) -> Result<Message, Failure> {
+    let nowhere = || Failure::new(Code::NotFound, "there is no such message");
+    messages::message_for(&gateway.read, user, id).await?.ok_or_else(nowhere)
 }

@@ -2,14 +2,8 @@
 
 use std::sync::Arc;
 
-use axum::{
-    Json, Router,
-    extract::State,
-    routing::{get, post},
-};
-use serde::{Deserialize, de::DeserializeOwned};
+use axum::{Json, extract::State};
 use voxlog_core::{
-    clock::Time,
     id::{RoomId, UserId},
     room::{Command, Role},
 };
@@ -21,62 +15,89 @@ use voxlog_projections::{
 use super::{
     Problem,
     extract::{At, Body, Fresh, Params},
-    members::{Listing, role_in},
-    paging,
+    members::Listing,
+    openapi::{Route, route},
+    paging, refused, room_code,
     written::Written,
 };
 use crate::{
     Gateway,
     error::{Code, Failure},
     identity::Caller,
+    shapes::{Kick, NewRole, Sanction, Whom},
 };
 
-pub(super) fn routes() -> Router<Arc<Gateway>> {
-    Router::new()
-        .route("/rooms/{id}/kick", post(moderate::<Kick>))
-        .route("/rooms/{id}/ban", post(moderate::<BanUser>))
-        .route("/rooms/{id}/unban", post(moderate::<Unban>))
-        .route("/rooms/{id}/mute", post(moderate::<Mute>))
-        .route("/rooms/{id}/unmute", post(moderate::<Unmute>))
-        .route("/rooms/{id}/role", post(moderate::<SetRole>))
-        .route("/rooms/{id}/bans", get(bans))
+pub(super) fn routes() -> Vec<Route<Arc<Gateway>>> {
+    vec![
+        route!(kick, refused::OF_ROOM),
+        route!(ban, refused::OF_ROOM),
+        route!(unban, refused::OF_ROOM),
+        route!(mute, refused::OF_ROOM),
+        route!(unmute, refused::OF_ROOM),
+        route!(set_role, refused::OF_ROOM),
+        route!(bans, refused::IN_ROOM),
+        route!(rotate, refused::OF_ROOM),
+    ]
 }
 
-macro_rules! bodies {
-    ($($name:ident { $($field:ident: $kind:ty),* } => $command:expr;)*) => {$(
-        #[derive(Deserialize)]
-        #[serde(rename_all = "camelCase", deny_unknown_fields)]
-        struct $name { user_id: UserId, $($field: $kind),* }
+type Answer = Result<Json<Written>, Problem>;
 
-        impl From<$name> for Command {
-            fn from(body: $name) -> Self {
-                $command(body)
-            }
-        }
-    )*};
+/// Takes a member's seat away; they may join again.
+#[utoipa::path(post, path = "/rooms/{id}/kick", operation_id = "kick", tag = "moderation")]
+async fn kick(gateway: State<Arc<Gateway>>, caller: Caller, At(id): At<RoomId>, Body(body): Body<Kick>) -> Answer {
+    carry_out(&gateway, caller, id, body.into()).await
 }
 
-bodies! {
-    Kick { reason: Option<String> } => |it: Kick| Self::Kick { user: it.user_id, reason: it.reason };
-    BanUser { until: Option<Time>, reason: Option<String> } =>
-        |it: BanUser| Self::Ban { user: it.user_id, until: it.until, reason: it.reason };
-    Unban {} => |it: Unban| Self::Unban { user: it.user_id };
-    Mute { until: Option<Time>, reason: Option<String> } =>
-        |it: Mute| Self::Mute { user: it.user_id, until: it.until, reason: it.reason };
-    Unmute {} => |it: Unmute| Self::Unmute { user: it.user_id };
-    SetRole { role: Role } => |it: SetRole| Self::SetRole { user: it.user_id, role: it.role };
+/// Takes somebody's seat away, if they have one, and keeps them out.
+#[utoipa::path(post, path = "/rooms/{id}/ban", operation_id = "ban", tag = "moderation")]
+async fn ban(gateway: State<Arc<Gateway>>, caller: Caller, At(id): At<RoomId>, Body(body): Body<Sanction>) -> Answer {
+    carry_out(&gateway, caller, id, body.ban()).await
 }
 
-async fn moderate<B: DeserializeOwned + Into<Command>>(
-    State(gateway): State<Arc<Gateway>>,
+/// Lets somebody join again.
+#[utoipa::path(post, path = "/rooms/{id}/unban", operation_id = "unban", tag = "moderation")]
+async fn unban(gateway: State<Arc<Gateway>>, caller: Caller, At(id): At<RoomId>, Body(body): Body<Whom>) -> Answer {
+    carry_out(&gateway, caller, id, Command::Unban { user: body.user_id }).await
+}
+
+/// Lets a member read but not write.
+#[utoipa::path(post, path = "/rooms/{id}/mute", operation_id = "mute", tag = "moderation")]
+async fn mute(gateway: State<Arc<Gateway>>, caller: Caller, At(id): At<RoomId>, Body(body): Body<Sanction>) -> Answer {
+    carry_out(&gateway, caller, id, body.mute()).await
+}
+
+/// Lets a muted member write again.
+#[utoipa::path(post, path = "/rooms/{id}/unmute", operation_id = "unmute", tag = "moderation")]
+async fn unmute(gateway: State<Arc<Gateway>>, caller: Caller, At(id): At<RoomId>, Body(body): Body<Whom>) -> Answer {
+    carry_out(&gateway, caller, id, Command::Unmute { user: body.user_id }).await
+}
+
+/// Gives a member another role.
+///
+/// `owner` hands the room over: the caller becomes an admin. The owner's right.
+#[utoipa::path(post, path = "/rooms/{id}/role", operation_id = "setRole", tag = "moderation")]
+async fn set_role(
+    gateway: State<Arc<Gateway>>,
     caller: Caller,
     At(id): At<RoomId>,
-    Body(body): Body<B>,
-) -> Result<Json<Written>, Problem> {
-    let done = gateway.hub.room_command(caller.user, id, body.into()).await?;
+    Body(body): Body<NewRole>,
+) -> Answer {
+    carry_out(&gateway, caller, id, body.into()).await
+}
+
+/// Carries out a command about a room.
+pub(super) async fn carry_out(gateway: &Gateway, caller: Caller, room: RoomId, command: Command) -> Answer {
+    let done = gateway.hub.room_command(caller, room, command).await?;
     Ok(Json(Written::from(&done)))
 }
 
+/// Refuses who does not run the room.
+pub(super) async fn admin(gateway: &Gateway, room: RoomId, user: UserId, whose: &'static str) -> Result<(), Failure> {
+    if gateway.hub.seat(room, user).await? < Role::Admin { Err(Failure::new(Code::Forbidden, whose)) } else { Ok(()) }
+}
+
+/// Lists who is banned. The right of admins and the owner.
+#[utoipa::path(get, path = "/rooms/{id}/bans", operation_id = "listBans", tag = "moderation")]
 async fn bans(
     State(gateway): State<Arc<Gateway>>,
     caller: Caller,
@@ -85,8 +106,12 @@ async fn bans(
     _: Fresh,
 ) -> Result<Json<Page<Ban>>, Problem> {
     let (after, limit) = (paging::seq("after", listing.after.as_deref())?, paging::limit(listing.limit)?);
-    if role_in(&gateway, id, caller.user).await? < Role::Admin {
-        return Err(Failure::new(Code::Forbidden, "only admins and the owner see who is banned").into());
-    }
+    admin(&gateway, id, caller.user, "only admins and the owner see who is banned").await?;
     Ok(Json(members::bans(&gateway.read, id, after, limit).await?))
+}
+
+/// Gives the room a new code: the old one opens nothing any more. The right of admins and the owner.
+#[utoipa::path(post, path = "/rooms/{id}/code", operation_id = "rotateCode", tag = "moderation")]
+async fn rotate(State(gateway): State<Arc<Gateway>>, caller: Caller, At(id): At<RoomId>) -> Answer {
+    Ok(Json(Written::of_code(room_code::rotate(&gateway, caller, id).await?)))
 }

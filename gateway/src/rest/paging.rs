@@ -8,7 +8,10 @@ use crate::error::Failure;
 
 /// Rows of a page unless the client says otherwise, and at most.
 const ROWS: u32 = 50;
-const MAX_ROWS: u32 = 100;
+pub(super) const MAX_ROWS: u32 = 100;
+
+/// The last page that can be asked for by its number. Beyond, the cursor is the way: skipping reads what it skips.
+pub(super) const MAX_PAGE: u32 = 100;
 
 /// The rows that a client wants.
 pub(super) fn limit(asked: Option<u32>) -> Result<usize, Failure> {
@@ -31,11 +34,9 @@ pub(super) fn seq(field: &'static str, text: Option<&str>) -> Result<Option<Seq>
 
 /// The rows before a page that is asked for by its number, from 1.
 pub(super) fn skipped(page: u32, limit: usize) -> Result<u32, Failure> {
-    /// Beyond this the cursor is the way: skipping reads what it skips.
-    const MAX_PAGE: u32 = 1000;
     match page {
         1..=MAX_PAGE => Ok((page - 1) * u32::try_from(limit).unwrap_or(MAX_ROWS)),
-        _ => Err(Failure::invalid("page", format!("must be 1 to {MAX_PAGE}; beyond, use after"))),
+        _ => Err(Failure::invalid("page", format!("must be 1 to {MAX_PAGE}: go on with after"))),
     }
 }
 
@@ -55,6 +56,8 @@ mod tests {
     fn pages_count_from_one() {
         assert_eq!(skipped(1, 20), Ok(0));
         assert_eq!(skipped(3, 20), Ok(40));
+        assert_eq!(skipped(100, 100), Ok(9900));
+        assert!(skipped(101, 1).is_err());
         assert!(skipped(0, 20).is_err());
         assert!(skipped(u32::MAX, 100).is_err());
     }

@@ -5,6 +5,7 @@ use axum::{
     http::{HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::error::{Code, Failure, FieldError};
@@ -16,26 +17,36 @@ pub struct Problem {
     status: StatusCode,
 }
 
-#[derive(Serialize)]
+/// Why a request was refused or failed (RFC 9457).
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-struct Body<'a> {
+#[schemars(rename = "Problem")]
+pub(super) struct Body<'a> {
     /// The kind is told by `code`; of the HTTP status there is no more to say (RFC 9457, section 4.2.1).
     r#type: &'static str,
+    /// What HTTP calls the status.
     title: &'static str,
+    /// The HTTP status.
+    #[schemars(range(min = 400, max = 599))]
     status: u16,
+    /// One sentence for the person who reads it.
     detail: &'a str,
+    /// Which kind; programs branch on it.
     code: Code,
+    /// As in `X-Request-Id`.
     #[serde(skip_serializing_if = "Option::is_none")]
     request_id: Option<&'a str>,
+    /// When trying again makes sense.
     #[serde(skip_serializing_if = "Option::is_none")]
-    retry_after_ms: Option<u128>,
-    #[serde(skip_serializing_if = "<[FieldError]>::is_empty")]
+    retry_after_ms: Option<u64>,
+    /// Which fields of the input are wrong, and how.
+    #[serde(default, skip_serializing_if = "<[FieldError]>::is_empty")]
     errors: &'a [FieldError],
 }
 
 impl Problem {
     /// A failure under a status that tells HTTP more than its code does.
-    pub(super) fn with_status(status: StatusCode, failure: Failure) -> Self {
+    pub(crate) fn with_status(status: StatusCode, failure: Failure) -> Self {
         Self { failure, status }
     }
 
@@ -49,7 +60,7 @@ impl Problem {
             detail,
             code: *code,
             request_id,
-            retry_after_ms: retry_after.map(|wait| wait.as_millis()),
+            retry_after_ms: retry_after.map(|wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)),
             errors,
         };
         let mut response = (self.status, Json(body)).into_response();

@@ -2,17 +2,13 @@
 
 use std::sync::Arc;
 
-use axum::{
-    Json, Router,
-    extract::State,
-    http::StatusCode,
-    routing::{get, post},
-};
+use axum::{Json, extract::State};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use voxlog_core::{
     clock::Time,
     id::{RoomId, UserId},
-    room::{self, Changes, Settings, SettingsPatch},
+    room::{self, Settings},
 };
 use voxlog_projections::{
     Page,
@@ -22,72 +18,76 @@ use voxlog_projections::{
 use super::{
     Problem,
     extract::{At, Body, Fresh, Params},
-    paging, room_code,
-    written::Written,
+    moderation::carry_out,
+    openapi::{Route, route},
+    paging, refused, room_code,
+    written::{Created, Written},
 };
 use crate::{
     Gateway,
     error::{Code, Failure},
     identity::Caller,
-    protocol::{DEFAULT_SEATS, NewRoom},
+    shapes::{DEFAULT_SEATS, NewRoom, RoomUpdate},
 };
 
 /// The longest text that a list of rooms is searched for, in characters.
 const MAX_QUERY_CHARS: usize = 100;
 
-pub(super) fn routes() -> Router<Arc<Gateway>> {
-    Router::new().route("/rooms", post(create).get(list)).route("/rooms/{id}", get(one).patch(update).delete(archive))
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Create {
-    name: String,
-    #[serde(default)]
-    description: String,
-    max_users: Option<u16>,
-    #[serde(default)]
-    settings: Settings,
+pub(super) fn routes() -> Vec<Route<Arc<Gateway>>> {
+    vec![
+        route!(create, refused::LATER, [Code::Forbidden]),
+        route!(list),
+        route!(one, refused::LOOKED_UP),
+        route!(update, refused::OF_ROOM, refused::LATER),
+        route!(archive, refused::OF_ROOM),
+    ]
 }
 
 /// A room that was just opened.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-#[expect(clippy::struct_field_names, reason = "createdAt is the field's name in every answer")]
-struct Created {
+struct OpenedRoom {
+    /// Which.
     id: RoomId,
+    /// By which others join.
     code: String,
+    /// What people call it.
     name: String,
+    /// What it is for.
     description: String,
+    /// Who opened it.
     owner_id: UserId,
+    /// Seats.
     max_users: u16,
+    /// How many are taken.
     member_count: u16,
+    /// How it behaves.
     settings: Settings,
+    /// When.
     created_at: Time,
+    /// For `X-Voxlog-Min-Position`.
     position: String,
 }
 
-/// What changes of a room, with nothing beside it.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Update {
-    name: Option<String>,
-    description: Option<String>,
-    max_users: Option<u16>,
-    settings: Option<SettingsPatch>,
-}
-
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Listing {
+    /// Words of the name or the description.
+    #[schemars(length(max = MAX_QUERY_CHARS))]
     query: Option<String>,
+    /// The `next` of an earlier page.
     after: Option<String>,
+    /// The number of the page, from 1, instead of `after`.
+    #[schemars(range(min = 1, max = paging::MAX_PAGE))]
     page: Option<u32>,
+    /// Rows of a page; 50 unless it is said.
+    #[schemars(range(min = 1, max = paging::MAX_ROWS))]
     limit: Option<u32>,
 }
 
-#[derive(Serialize)]
-struct Counted {
+/// One page, which may say how many rows there are in all.
+#[derive(Serialize, JsonSchema)]
+struct CountedRooms {
     #[serde(flatten)]
     page: Page<Room>,
     /// Given to those who page by number.
@@ -95,38 +95,39 @@ struct Counted {
     total: Option<i64>,
 }
 
+/// Opens a room, owned by the caller.
+#[utoipa::path(post, path = "/rooms", operation_id = "createRoom", tag = "rooms")]
 async fn create(
     State(gateway): State<Arc<Gateway>>,
     caller: Caller,
-    Body(create): Body<Create>,
-) -> Result<(StatusCode, Json<Created>), Problem> {
-    let Create { name, description, max_users, settings } = create;
-    let max_users = max_users.unwrap_or(DEFAULT_SEATS);
-    // As the decider keeps them.
-    let (name, description) = (name.trim().to_owned(), description.trim().to_owned());
-    let room = NewRoom { name: name.clone(), description: description.clone(), max_users, settings: settings.clone() };
-    let (done, code) = room_code::open_room(&gateway, caller.user, room).await?;
-    let created = Created {
+    Body(room): Body<NewRoom>,
+) -> Result<Created<OpenedRoom>, Problem> {
+    let (done, code) = room_code::open_room(&gateway, caller, room.clone()).await?;
+    let NewRoom { name, description, max_users, settings } = room;
+    let opened = OpenedRoom {
         id: done.room,
         code,
-        name,
-        description,
+        // As the decider keeps them.
+        name: name.trim().to_owned(),
+        description: description.unwrap_or_default().trim().to_owned(),
         owner_id: caller.user,
-        max_users,
+        max_users: max_users.unwrap_or(DEFAULT_SEATS),
         member_count: 1,
-        settings,
+        settings: settings.unwrap_or_default(),
         created_at: done.time,
         position: done.position.to_string(),
     };
-    Ok((StatusCode::CREATED, Json(created)))
+    Ok(Created(opened))
 }
 
+/// Lists public rooms, the newest first.
+#[utoipa::path(get, path = "/rooms", operation_id = "listRooms", tag = "rooms")]
 async fn list(
     State(gateway): State<Arc<Gateway>>,
     _: Caller,
     Params(listing): Params<Listing>,
     _: Fresh,
-) -> Result<Json<Counted>, Problem> {
+) -> Result<Json<CountedRooms>, Problem> {
     let Listing { query, after, page, limit } = listing;
     let query = query.as_deref().map(str::trim).filter(|query| !query.is_empty());
     if query.is_some_and(|query| query.chars().count() > MAX_QUERY_CHARS) {
@@ -142,10 +143,11 @@ async fn list(
         Some(_) => Some(count_public_rooms(&gateway.read, query).await?),
         None => None,
     };
-    Ok(Json(Counted { page: rows, total }))
+    Ok(Json(CountedRooms { page: rows, total }))
 }
 
-/// A room for its members, and a public one for everybody. That any other exists is not told.
+/// Reads a room: its members any, everybody a public one.
+#[utoipa::path(get, path = "/rooms/{id}", operation_id = "getRoom", tag = "rooms")]
 async fn one(
     State(gateway): State<Arc<Gateway>>,
     caller: Caller,
@@ -154,27 +156,28 @@ async fn one(
 ) -> Result<Json<Room>, Problem> {
     let nowhere = || Failure::new(Code::NotFound, "there is no such room");
     let room = rooms::room(&gateway.read, id).await?.ok_or_else(nowhere)?;
+    // That any other exists is not told.
     let visible = room.settings.is_public || gateway.hub.role(id, caller.user).await?.is_some();
     if visible { Ok(Json(room)) } else { Err(nowhere().into()) }
 }
 
+/// Changes what is given and leaves the rest, in `settings` too. The right of admins and the owner.
+#[utoipa::path(patch, path = "/rooms/{id}", operation_id = "updateRoom", tag = "rooms")]
 async fn update(
     State(gateway): State<Arc<Gateway>>,
     caller: Caller,
     At(id): At<RoomId>,
-    Body(update): Body<Update>,
+    Body(update): Body<RoomUpdate>,
 ) -> Result<Json<Written>, Problem> {
-    let Update { name, description, max_users, settings } = update;
-    let changes = room::Command::Update(Changes { name, description, max_users, settings });
-    let done = gateway.hub.room_command(caller.user, id, changes).await?;
-    Ok(Json(Written::from(&done)))
+    carry_out(&gateway, caller, id, update.into()).await
 }
 
+/// Closes a room for good; its members can still read it. The owner's right.
+#[utoipa::path(delete, path = "/rooms/{id}", operation_id = "archiveRoom", tag = "rooms")]
 async fn archive(
     State(gateway): State<Arc<Gateway>>,
     caller: Caller,
     At(id): At<RoomId>,
 ) -> Result<Json<Written>, Problem> {
-    let done = gateway.hub.room_command(caller.user, id, room::Command::Archive).await?;
-    Ok(Json(Written::from(&done)))
+    carry_out(&gateway, caller, id, room::Command::Archive).await
 }

@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use voxlog_core::{
+    envelope::Envelope,
     id::{RoomId, SessionId},
     position::{Class, Heads, Seq},
 };
@@ -11,36 +12,8 @@ use voxlog_core::{
 use super::*;
 use crate::{close::Close, config::Limits, error::Failure, hub::Entry};
 
-/// Every op of this version.
-pub(super) const OPS: [&str; 24] = [
-    "hello",
-    "subscribe",
-    "unsubscribe",
-    "history",
-    "ping",
-    "room.create",
-    "room.update",
-    "room.archive",
-    "room.join",
-    "room.leave",
-    "room.kick",
-    "room.ban",
-    "room.unban",
-    "room.mute",
-    "room.unmute",
-    "room.role",
-    "message.send",
-    "message.edit",
-    "message.delete",
-    "message.pin",
-    "message.unpin",
-    "reaction.add",
-    "reaction.remove",
-    "read.mark",
-];
-
 /// Every field of any op.
-pub(super) const FIELDS: [&str; 26] = [
+pub(super) const FIELDS: [&str; 29] = [
     "token",
     "presence",
     "room",
@@ -65,6 +38,9 @@ pub(super) const FIELDS: [&str; 26] = [
     "attachments",
     "messageId",
     "emoji",
+    "maxUses",
+    "expiresInS",
+    "seq",
     "op",
     "id",
 ];
@@ -85,7 +61,7 @@ pub(super) fn client_frames() -> Vec<Value> {
         json!({"id": 5, "op": "room.create", "name": "n", "description": "d", "maxUsers": 9,
             "settings": {"isPublic": true, "slowModeS": 3}}),
         json!({"id": 5, "op": "room.create", "name": "n"}),
-        json!({"id": 6, "op": "room.update", "room": room, "name": "n"}),
+        json!({"id": 6, "op": "room.update", "room": room, "name": "n", "description": "d", "maxUsers": 9}),
         json!({"id": 6, "op": "room.update", "room": room, "settings": {"isPublic": true, "retentionDays": null}}),
         json!({"id": 7, "op": "room.archive", "room": room}),
         json!({"id": 8, "op": "room.join", "code": "ABC"}),
@@ -95,9 +71,16 @@ pub(super) fn client_frames() -> Vec<Value> {
         json!({"id": 10, "op": "room.kick", "room": room, "userId": user, "reason": "r"}),
         json!({"id": 11, "op": "room.ban", "room": room, "userId": user, "until": until, "reason": "r"}),
         json!({"id": 12, "op": "room.unban", "room": room, "userId": user}),
-        json!({"id": 13, "op": "room.mute", "room": room, "userId": user, "until": null}),
+        json!({"id": 13, "op": "room.mute", "room": room, "userId": user, "until": null, "reason": "r"}),
         json!({"id": 14, "op": "room.unmute", "room": room, "userId": user}),
         json!({"id": 15, "op": "room.role", "room": room, "userId": user, "role": "admin"}),
+        json!({"id": 31, "op": "room.code", "room": room}),
+        json!({"id": 32, "op": "room.approve", "room": room, "userId": user}),
+        json!({"id": 33, "op": "room.deny", "room": room, "userId": user}),
+        json!({"id": 34, "op": "room.invite", "room": room, "maxUses": 5, "expiresInS": 3600}),
+        json!({"id": 34, "op": "room.invite", "room": room}),
+        json!({"id": 35, "op": "room.uninvite", "room": room, "code": "ab2c-d3ef"}),
+        json!({"id": 36, "op": "read.mark", "room": room, "seq": 42}),
         json!({"id": 16, "op": "message.send", "room": room, "content": "hi", "type": "voice_note",
             "replyTo": message, "threadRoot": message, "attachments": [], "messageId": message}),
         json!({"id": 16, "op": "message.send", "room": room, "content": "hi"}),
@@ -124,7 +107,7 @@ pub(super) fn server_frames() -> Vec<ServerFrame> {
     let room: RoomId = ROOM.parse().unwrap();
     let heads = Heads { ctl: Seq(1), msg: Seq(42), call: Seq::ZERO };
     let ack = |ack: Ack| ServerFrame::Ack(ack);
-    let plain = Ack { id: text("a"), room, seq: Some(Seq(42)), message_id: None, time: None, duplicate: false };
+    let plain = Ack { seq: Some(Seq(42)), ..Ack::new(text("a"), room) };
     let session: SessionId = BOB.parse().unwrap();
     let time = Some("2026-11-20T12:00:00.123Z".parse().unwrap());
     let too_fast =
@@ -146,7 +129,9 @@ pub(super) fn server_frames() -> Vec<ServerFrame> {
             state: Box::new(room_state()),
         },
         ack(plain.clone()),
-        ack(Ack { seq: None, ..plain.clone() }),
+        ack(Ack::new(text("a"), room)),
+        ack(Ack { code: Some("H7RKM2QXPD".to_owned()), ..plain.clone() }),
+        ack(Ack { requested: true, ..plain.clone() }),
         ack(Ack { message_id: Some(MESSAGE.parse().unwrap()), time, duplicate: true, ..plain }),
         ServerFrame::refused(Some(FrameId::Negative(-4)), Failure::invalid("room", "is missing")),
         ServerFrame::refused(None, too_fast),
@@ -154,6 +139,15 @@ pub(super) fn server_frames() -> Vec<ServerFrame> {
         ServerFrame::Page { id: text("h"), room, class: Class::Msg, events: vec![entry()], has_more: true },
         ServerFrame::Pong { id: text("p") },
         ServerFrame::Heads { rooms: [(room, heads)].into() },
+        ServerFrame::User {
+            room: None,
+            class: Class::Ctl,
+            seq: Seq(7),
+            event: Envelope::decode(include_bytes!("../../../../schemas/samples/read.marked.v1.json"))
+                .unwrap()
+                .encode(),
+        },
+        ServerFrame::Token { expires_in_ms: 60_000 },
         ServerFrame::Lagging {},
         ServerFrame::CaughtUp {},
         ServerFrame::closing(Close::GoingAway, Duration::from_millis(1234)),
