@@ -47,7 +47,9 @@ pub async fn join(gateway: &Gateway, by: impl Into<Asker>, typed: &str) -> Resul
     let code = room::normalize_code(typed);
     let nobodys = || Failure::new(Code::NotFound, "no room has this code, and no invite");
     let room = room_of(&gateway.read, &code).await?.ok_or_else(nobodys)?;
-    gateway.hub.room_command(by, room, room::Command::Join { code: Some(code) }).await
+    let joined = gateway.hub.room_command(by, room, room::Command::Join { code: Some(code) }).await;
+    // The read model may still know a code that opens nothing any more.
+    joined.map_err(|failure| if failure.code == Code::NotFound { nobodys() } else { failure })
 }
 
 /// The room that a code, its own or that of an invite, leads to.
