@@ -12,6 +12,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use chrono::TimeDelta;
 use serde::Serialize;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -97,6 +98,9 @@ pub enum Step {
     /// Nothing is missing, and the outbox is attached: what comes next comes through it.
     Live,
 }
+
+/// How far the clocks of gateways and of the log may be apart.
+const SKEW: TimeDelta = TimeDelta::minutes(1);
 
 /// Log pages read at once for sockets that are behind: enough to keep the log busy, few enough to leave it to those
 /// who write.

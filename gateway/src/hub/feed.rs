@@ -25,7 +25,7 @@ use voxlog_core::{
     room, user,
 };
 
-use super::{Hub, Item, Outbox};
+use super::{Hub, Item, Outbox, SKEW};
 use crate::identity::Revoked;
 
 /// What stands in every message that mentions somebody. In a text its quotes would be escaped.
@@ -46,9 +46,6 @@ pub struct UserEntry {
     /// The CloudEvent as stored.
     pub event: Bytes,
 }
-
-/// How far the clocks of gateways may be apart.
-const SKEW: Duration = Duration::from_mins(1);
 
 /// The outboxes of those who have a socket here.
 #[derive(Debug)]

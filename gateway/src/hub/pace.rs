@@ -18,7 +18,7 @@ use voxlog_core::{
     room::{MAX_SEATS, Room},
 };
 
-use super::Hub;
+use super::{Hub, SKEW};
 use crate::error::Failure;
 
 /// Authors that a room knows: all who have a seat, and as many who had one.
@@ -27,9 +27,6 @@ const MAX_AUTHORS: usize = 2 * MAX_SEATS as usize;
 /// Records that are read back at once, and at all when a room opens: a pause of six hours may lie behind more than that.
 const PAGE: usize = 1000;
 const MAX_RECORDS: usize = 10_000;
-
-/// How far the clocks of gateways and of the log may be apart.
-const SKEW: TimeDelta = TimeDelta::minutes(1);
 
 /// The last post of everybody who has written lately.
 #[derive(Debug, Default)]
