@@ -14,6 +14,7 @@ use serde::{
 use serde_json::{Map, Value, value::RawValue};
 
 use crate::{
+    ambient,
     clock::Time,
     event::{Event, Subject},
     id::{CorrelationId, EventId, InvalidId, UserId},
@@ -145,7 +146,9 @@ impl<'a> Header<'a> {
         let event = match kind.split('.').nth(1) {
             Some("room" | "member" | "invite") => Deserialize::deserialize(fact).map(Event::Room),
             Some("message" | "reaction") => Deserialize::deserialize(fact).map(Event::Message),
+            Some("call") => Deserialize::deserialize(fact).map(Event::Call),
             Some("user" | "session" | "read") => Deserialize::deserialize(fact).map(Event::User),
+            Some("presence" | "typing" | "speaking" | "signal") => Deserialize::deserialize(fact).map(Event::Ambient),
             _ => return Err(DecodeError::UnknownType(kind.into_owned())),
         };
         // Asked only on failure: this is the hot path of every follower.
@@ -178,8 +181,12 @@ impl Envelope {
         let header = Header::read(bytes)?;
         let event = header.event()?;
         let subject = match event {
-            Event::Room(_) | Event::Message(_) => Subject::Room(header.subject.parse()?),
-            Event::User(_) => Subject::User(header.subject.parse()?),
+            Event::User(_) | Event::Ambient(ambient::Event::PresenceChanged { .. }) => {
+                Subject::User(header.subject.parse()?)
+            }
+            Event::Room(_) | Event::Message(_) | Event::Call(_) | Event::Ambient(_) => {
+                Subject::Room(header.subject.parse()?)
+            }
         };
         Ok(Self {
             id: header.id,

@@ -4,11 +4,16 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::{
+    ambient, call,
     id::{RoomId, UserId},
     message,
     position::{Chain, Class},
     room, user,
 };
+
+mod type_filter;
+
+pub use type_filter::TypeFilter;
 
 /// A fact, by the chain that it stands on. Each kind is defined beside the decider that makes it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -18,8 +23,12 @@ pub enum Event {
     Room(room::Event),
     /// On a room's message chain.
     Message(message::Event),
+    /// On a room's call chain.
+    Call(call::Event),
     /// On a user's chain.
     User(user::Event),
+    /// On no chain: it is told beside the log.
+    Ambient(ambient::Event),
 }
 
 /// What an event is about: a CloudEvent's `subject`, written as the id alone. The event's type tells which it is.
@@ -35,14 +44,17 @@ pub enum Subject {
 impl Event {
     /// Every type that this version writes, `voxlog.message.posted.v1` among them.
     pub fn types() -> impl Iterator<Item = &'static str> {
-        room::Event::TYPES.into_iter().chain(message::Event::TYPES).chain(user::Event::TYPES)
+        let in_rooms = room::Event::TYPES.into_iter().chain(message::Event::TYPES).chain(call::Event::TYPES);
+        in_rooms.chain(user::Event::TYPES).chain(ambient::Event::TYPES)
     }
 
-    /// The chain of this event when it is about `subject`; `None` when such an event can't be about that.
+    /// The chain of this event when it is about `subject`; `None` when such an event can't be about that, or is on no
+    /// chain.
     pub const fn chain(&self, subject: Subject) -> Option<Chain> {
         match (self, subject) {
             (Self::Room(_), Subject::Room(room)) => Some(Chain::Room(room, Class::Ctl)),
             (Self::Message(_), Subject::Room(room)) => Some(Chain::Room(room, Class::Msg)),
+            (Self::Call(_), Subject::Room(room)) => Some(Chain::Room(room, Class::Call)),
             (Self::User(_), Subject::User(user)) => Some(Chain::User(user)),
             _ => None,
         }
@@ -59,4 +71,4 @@ macro_rules! from {
     )*};
 }
 
-from! { Room(room::Event) Message(message::Event) User(user::Event) }
+from! { Room(room::Event) Message(message::Event) Call(call::Event) User(user::Event) Ambient(ambient::Event) }

@@ -99,6 +99,8 @@ ids! {
     EventId
     /// Names a connection's state, which outlives its socket.
     SessionId
+    /// Names a voice call; its time is when the call began.
+    CallId
     /// Names a command and all that came of it.
     CorrelationId
     /// Names a running process, while it holds leases.

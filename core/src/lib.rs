@@ -7,7 +7,7 @@
 //! Invariants that everything else builds on:
 //! * A fact exists when the log has acknowledged it, and never before.
 //! * No invalid fact enters the log: a rule is checked before the append and fenced in the append itself.
-//! * Everything outside [`log`] is pure: no clock, no IO, no randomness. What must be known comes in the command.
+//! * Everything outside [`log`], [`fold`] and [`bus`] is pure: no clock, no IO, no randomness. What must be known comes in the command.
 //!
 //! Modules in reading order.
 
@@ -18,16 +18,26 @@ pub mod position;
 pub mod decider;
 pub mod rejection;
 
+pub mod call;
 pub mod message;
 pub mod room;
 pub mod user;
+
+pub mod ambient;
+pub mod presence;
 
 pub mod envelope;
 pub mod event;
 pub mod upcast;
 
+pub mod erasure;
+
 pub mod schema;
 
 pub mod log;
+
+pub mod fold;
+
+pub mod bus;
 
 pub mod testing;

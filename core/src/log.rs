@@ -36,15 +36,19 @@ pub mod subject;
 
 mod append;
 mod batch;
-mod fence;
+pub(crate) mod fence;
 mod group;
 
-mod direct;
+pub(crate) mod consumer;
+pub(crate) mod direct;
+mod erase;
 mod follow;
+pub mod inspect;
 mod page;
-mod read;
+pub(crate) mod read;
+pub mod survey;
 
-mod api;
+pub(crate) mod api;
 pub mod connect;
 mod nats;
 pub mod streams;
@@ -53,6 +57,7 @@ pub mod contract;
 pub mod memory;
 
 pub use connect::connect;
+pub use inspect::Inspector;
 pub use memory::MemoryLog;
 pub use nats::NatsLog;
 pub use streams::{LogConfig, OpenError};
@@ -188,6 +193,11 @@ pub trait Log: std::fmt::Debug + Send + Sync {
     /// Whether no record after `after` and up to `until`, a seq that the log has given, stands any more: all have
     /// outlived their time to live or were erased, and a follower will get none of them.
     async fn nothing_left(&self, partition: Partition, after: Seq, until: Seq) -> Result<bool, ReadError>;
+
+    /// Takes records out of a partition for good: no reader gets them again, and their bytes stand in none of its files
+    /// when the log has answered (in a replica's some minutes later). The other records keep their seqs. What is gone
+    /// already is no error, so whoever was interrupted begins again. Replicas that lag may serve one for a moment.
+    async fn erase(&self, partition: Partition, seqs: &[Seq]) -> Result<(), ReadError>;
 
     /// Everything of a partition after `after`, gap-free and in order, then what comes.
     fn follow(&self, partition: Partition, after: Seq) -> Feed;

@@ -23,6 +23,12 @@ pub enum Rejection {
         /// How many there are.
         seats: u16,
     },
+    /// Every place in the call is taken.
+    #[error("all {seats} places in this call are taken")]
+    CallFull {
+        /// How many there are.
+        seats: u16,
+    },
     /// The room lets nobody write that often.
     #[error("this room is in slow mode: one message every {every_s} s")]
     SlowMode {

@@ -18,7 +18,8 @@ use crate::{
     rejection::Rejection,
 };
 
-pub use code::{code, normalize_code};
+pub use code::{code, invite_code, normalize_code};
+pub use invite_id::{InvalidInviteId, InviteId};
 pub use invites::{Invite, MAX_INVITE_USES, MAX_INVITES};
 pub use membership::MAX_REQUESTS;
 pub use moderation::MAX_REASON_CHARS;
@@ -28,6 +29,7 @@ pub use settings::{
 pub use state::{Interior, MemberView, Role, Room, UNRECORDED_TTL, View};
 
 mod code;
+mod invite_id;
 mod invites;
 mod membership;
 mod moderation;
@@ -78,7 +80,7 @@ pub enum Command {
     },
     /// Makes a code that lets people in without approval. The right of admins and the owner.
     CreateInvite {
-        /// By which they join; see [`code`](code()).
+        /// By which they join; see [`invite_code`].
         code: String,
         /// How many may use it, 1 to 500; `None` means any number.
         max_uses: Option<u32>,
@@ -88,7 +90,7 @@ pub enum Command {
     /// Ends an invite. The right of admins and the owner.
     RevokeInvite {
         /// Which.
-        code: String,
+        invite: InviteId,
     },
     /// Takes a member's seat away; they may join again.
     Kick {
@@ -173,12 +175,11 @@ pub enum Event {
         #[schemars(regex(pattern = STORED_CODE))]
         code: String,
     },
-    /// An invite lets people in.
-    #[serde(rename = "voxlog.invite.created.v1")]
+    /// An invite lets people in. Its code stands nowhere: who made it has been told.
+    #[serde(rename = "voxlog.invite.created.v2")]
     InviteCreated {
-        /// By which they join.
-        #[schemars(regex(pattern = STORED_CODE))]
-        code: String,
+        /// Which.
+        invite_id: InviteId,
         /// How many may use it; absent means any number.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         #[schemars(range(min = 1))]
@@ -188,16 +189,16 @@ pub enum Event {
         expires_at: Option<Time>,
     },
     /// An invite lets nobody in any more.
-    #[serde(rename = "voxlog.invite.revoked.v1")]
+    #[serde(rename = "voxlog.invite.revoked.v2")]
     InviteRevoked {
         /// Which.
-        code: String,
+        invite_id: InviteId,
     },
     /// Somebody took a seat by an invite.
-    #[serde(rename = "voxlog.invite.used.v1")]
+    #[serde(rename = "voxlog.invite.used.v2")]
     InviteUsed {
         /// Which invite.
-        code: String,
+        invite_id: InviteId,
         /// Who.
         user_id: UserId,
         /// As what.
@@ -307,9 +308,9 @@ impl Event {
         "voxlog.room.updated.v1",
         "voxlog.room.archived.v1",
         "voxlog.room.codeRotated.v1",
-        "voxlog.invite.created.v1",
-        "voxlog.invite.revoked.v1",
-        "voxlog.invite.used.v1",
+        "voxlog.invite.created.v2",
+        "voxlog.invite.revoked.v2",
+        "voxlog.invite.used.v2",
         "voxlog.member.requested.v1",
         "voxlog.member.approved.v1",
         "voxlog.member.denied.v1",
@@ -353,7 +354,7 @@ impl Decider for Room {
             (Self::Open(room), Command::CreateInvite { code, max_uses, expires_at }) => {
                 room.create_invite(asked, code, *max_uses, *expires_at)
             }
-            (Self::Open(room), Command::RevokeInvite { code }) => room.revoke_invite(asked, code),
+            (Self::Open(room), Command::RevokeInvite { invite }) => room.revoke_invite(asked, invite),
             (Self::Open(room), Command::Kick { user, reason }) => room.kick(asked, *user, reason.as_deref()),
             (Self::Open(room), Command::Ban { user, until, reason }) => {
                 room.ban(asked, *user, *until, reason.as_deref())

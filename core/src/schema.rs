@@ -11,6 +11,7 @@ use schemars::{
 use serde_json::{Map, Value, json};
 
 use crate::{
+    ambient, call,
     envelope::Envelope,
     id::{RoomId, UserId},
     message, room, user,
@@ -38,13 +39,17 @@ pub fn events(generator: &mut SchemaGenerator) -> BTreeMap<String, Schema> {
     let facts = [
         (room::Event::json_schema(generator), &room),
         (message::Event::json_schema(generator), &room),
+        (call::Event::json_schema(generator), &room),
         (user::Event::json_schema(generator), &user),
+        (ambient::Event::json_schema(generator), &room),
     ];
     let envelope = Envelope::json_schema(generator);
     let mut events = BTreeMap::new();
     for (kinds, subject) in facts {
         for kind in kinds.get("oneOf").and_then(Value::as_array).into_iter().flatten() {
-            let (name, schema) = event(envelope.clone(), subject, kind);
+            // Of what is told beside the log, presence alone is about a user.
+            let is_presence = kind["properties"]["type"]["const"] == "voxlog.presence.changed.v1";
+            let (name, schema) = event(envelope.clone(), if is_presence { &user } else { subject }, kind);
             events.insert(name, schema);
         }
     }

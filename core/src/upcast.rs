@@ -8,7 +8,7 @@ use std::borrow::Cow;
 
 use serde_json::{Value, value::RawValue};
 
-use crate::envelope::DecodeError;
+use crate::{envelope::DecodeError, room::InviteId};
 
 /// One step from a version to a later one.
 struct Upcaster {
@@ -21,9 +21,19 @@ struct Upcaster {
 }
 
 /// Every step, older ones first, so that one walk through the table brings any version up.
-///
-/// Empty today: every type is at its first version.
-const UPCASTERS: &[Upcaster] = &[];
+const UPCASTERS: &[Upcaster] = &[
+    Upcaster { from: "voxlog.invite.created.v1", to: "voxlog.invite.created.v2", rewrite: hash_code },
+    Upcaster { from: "voxlog.invite.used.v1", to: "voxlog.invite.used.v2", rewrite: hash_code },
+    Upcaster { from: "voxlog.invite.revoked.v1", to: "voxlog.invite.revoked.v2", rewrite: hash_code },
+];
+
+/// At first the code itself stood in the events of invites.
+fn hash_code(mut data: Value) -> Value {
+    if let Some(Value::String(code)) = data.as_object_mut().and_then(|data| data.remove("code")) {
+        data["inviteId"] = InviteId::of(&code).as_str().into();
+    }
+    data
+}
 
 /// The current type and data of an event that was written as `kind` with `data`. What is current passes through, unread.
 pub fn to_current<'a>(kind: &'a str, data: &'a RawValue) -> Result<(Cow<'a, str>, Cow<'a, RawValue>), DecodeError> {

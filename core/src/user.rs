@@ -45,6 +45,13 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         avatar_url: Option<String>,
     },
+    /// Somebody is no user any more. They have left all rooms before; what they wrote, and what they called themselves,
+    /// leaves the read models now and the log soon. The last event of the user's chain, but for stragglers.
+    #[serde(rename = "voxlog.user.erased.v1")]
+    Erased {
+        /// Who.
+        user_id: UserId,
+    },
     /// Somebody signed in.
     #[serde(rename = "voxlog.session.started.v1")]
     SessionStarted {
@@ -75,9 +82,10 @@ pub enum Event {
 
 impl Event {
     /// The types of all variants, as they stand in the log.
-    pub const TYPES: [&str; 5] = [
+    pub const TYPES: [&str; 6] = [
         "voxlog.user.registered.v1",
         "voxlog.user.updated.v1",
+        "voxlog.user.erased.v1",
         "voxlog.session.started.v1",
         "voxlog.session.revoked.v1",
         "voxlog.read.marked.v1",

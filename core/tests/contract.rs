@@ -43,6 +43,8 @@ enum Fault {
     LagsBehind,
     /// Nothing is ever left to follow.
     HidesTheRest,
+    /// The last of what is to be erased stays.
+    SparesTheLast,
 }
 
 #[derive(Debug)]
@@ -129,6 +131,11 @@ impl Log for Broken {
         Ok(self.0.nothing_left(partition, after, until).await? || matches!(self.1, Fault::HidesTheRest))
     }
 
+    async fn erase(&self, partition: Partition, seqs: &[Seq]) -> Result<(), ReadError> {
+        let spared = usize::from(matches!(self.1, Fault::SparesTheLast));
+        self.0.erase(partition, &seqs[..seqs.len() - spared]).await
+    }
+
     fn follow(&self, partition: Partition, after: Seq) -> Feed {
         let feed = self.0.follow(partition, after);
         let hundredth =
@@ -197,6 +204,7 @@ bites! {
     a_read_that_stops_short: ReadsShort => a_chain_reads_from_any_place;
     a_page_that_begins_too_early: PagesEarly => pages_before_any_place_agree_with_the_chain;
     heads_that_lag: LagsBehind => heads_and_tail_are_where_the_log_ends;
+    a_log_that_spares_what_was_to_be_erased: SparesTheLast => what_was_erased_is_gone;
     a_log_that_hides_its_rest: HidesTheRest => what_is_left_to_follow_is_told;
 }
 

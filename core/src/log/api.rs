@@ -12,11 +12,11 @@ use crate::{id::EventId, position::Seq};
 
 /// One try. A leader that is alive answers in milliseconds; one that was lost is replaced after 4 to 9 s, and a new try
 /// finds the new one.
-pub(super) const ATTEMPT: Duration = Duration::from_secs(3);
+pub(crate) const ATTEMPT: Duration = Duration::from_secs(3);
 
 /// Why an API request brought nothing.
 #[derive(Debug, Clone, thiserror::Error)]
-pub(super) enum ApiError {
+pub(crate) enum ApiError {
     /// The server says no, with its code (the server's `errors.json`).
     #[error("{description} ({code})")]
     Server {
@@ -41,11 +41,11 @@ pub(super) enum ApiError {
 
 /// The error of an answer, or of an acknowledgement.
 #[derive(Debug, Deserialize)]
-pub(super) struct WireError {
+pub(crate) struct WireError {
     #[serde(default)]
-    pub(super) err_code: u64,
+    pub(crate) err_code: u64,
     #[serde(default)]
-    pub(super) description: String,
+    pub(crate) description: String,
 }
 
 #[derive(Deserialize)]
@@ -60,25 +60,30 @@ struct MessageAnswer {
 
 /// Where a message stands and how it was published, as the leader tells it.
 #[derive(Deserialize)]
-pub(super) struct Raw {
-    pub(super) seq: Seq,
+pub(crate) struct Raw {
+    pub(crate) seq: Seq,
     #[serde(default)]
     hdrs: String,
 }
 
 impl Raw {
     /// Whether it was published under this id.
-    pub(super) fn has_id(&self, id: EventId) -> bool {
+    pub(crate) fn has_id(&self, id: EventId) -> bool {
+        self.is_named(&id.to_string())
+    }
+
+    /// The same for an id that is no event's.
+    pub(crate) fn is_named(&self, id: &str) -> bool {
         let headers = BASE64_STANDARD.decode(&self.hdrs).unwrap_or_default();
         let headers = String::from_utf8_lossy(&headers);
         let published = headers.lines().find_map(|line| line.strip_prefix("Nats-Msg-Id:"));
-        published.and_then(|text| text.trim().parse().ok()) == Some(id)
+        published.is_some_and(|published| published.trim() == id)
     }
 }
 
 /// What the leader of a stream is asked for; answered by it alone, so never out of date.
 #[derive(Serialize)]
-pub(super) enum Get<'a> {
+pub(crate) enum Get<'a> {
     /// The first message of the subject at or after the seq.
     Next(&'a str, Seq),
     /// The subject's last message.
@@ -86,7 +91,7 @@ pub(super) enum Get<'a> {
 }
 
 /// Sends one request under `$JS.API` and reads its answer.
-pub(super) async fn ask<T: DeserializeOwned>(client: &Client, call: &str, body: Bytes) -> Result<T, ApiError> {
+pub(crate) async fn ask<T: DeserializeOwned>(client: &Client, call: &str, body: Bytes) -> Result<T, ApiError> {
     let answer = send(client, format!("$JS.API.{call}"), None, body).await?;
     let malformed = |error: serde_json::Error| ApiError::Malformed(error.to_string());
     let failure: Failure = serde_json::from_slice(&answer).map_err(malformed)?;
@@ -97,7 +102,7 @@ pub(super) async fn ask<T: DeserializeOwned>(client: &Client, call: &str, body: 
 }
 
 /// Asks the leader of `stream` for one message; `None` when there is none.
-pub(super) async fn get(client: &Client, stream: &str, get: Get<'_>) -> Result<Option<Raw>, ReadError> {
+pub(crate) async fn get(client: &Client, stream: &str, get: Get<'_>) -> Result<Option<Raw>, ReadError> {
     const NOT_FOUND: u64 = 10037;
     let body = match get {
         Get::Next(subject, from) => serde_json::json!({ "next_by_subj": subject, "seq": from }),
@@ -111,7 +116,7 @@ pub(super) async fn get(client: &Client, stream: &str, get: Get<'_>) -> Result<O
 }
 
 /// One message and the first answer to it.
-pub(super) async fn send(
+pub(crate) async fn send(
     client: &Client,
     subject: String,
     headers: Option<HeaderMap>,

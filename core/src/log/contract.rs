@@ -18,11 +18,13 @@ use crate::{
 
 mod append;
 mod commit;
+mod erase;
 mod follow;
 mod read;
 
 pub use append::*;
 pub use commit::*;
+pub use erase::*;
 pub use follow::*;
 pub use read::*;
 
@@ -51,6 +53,9 @@ pub async fn all(nodes: &Nodes) {
     a_page_is_found_in_a_bursty_chain(nodes).await;
     heads_and_tail_are_where_the_log_ends(nodes).await;
     what_is_left_to_follow_is_told(nodes).await;
+
+    what_was_erased_is_gone(nodes).await;
+    a_log_goes_on_behind_what_was_erased(nodes).await;
 
     a_follower_from_any_start_gets_what_stands_there(nodes).await;
     a_follower_gets_what_comes(nodes).await;

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use futures_util::StreamExt;
 use serde::Serialize;
 
-use super::{ReadError, Stored, api::ATTEMPT, subject::Namespace};
+use super::{ReadError, Stored, api::ATTEMPT, inspect::Raw, subject::Namespace};
 use crate::{clock::Time, id::EventId, position::Seq};
 
 const NUM_PENDING: &str = "Nats-Num-Pending";
@@ -15,7 +15,7 @@ const PREVIOUS: &str = "Nats-Last-Sequence";
 /// What a replica is asked for.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
-pub(super) enum Request<'a> {
+pub(crate) enum Request<'a> {
     /// The subject's messages from a seq on, oldest first.
     From { next_by_subj: &'a str, seq: Seq, batch: usize },
     /// The last message of each subject, as it was at a seq, or as it is.
@@ -30,50 +30,67 @@ pub(super) enum Request<'a> {
 
 /// The answer.
 #[derive(Debug, Default)]
-pub(super) struct Page {
+pub(crate) struct Page {
     /// In the order of seqs.
-    pub(super) messages: Vec<Direct>,
+    pub(crate) messages: Vec<Direct>,
     /// How many of the subject's messages the first one and all that follow it are; more than `messages` when the page
     /// ended before them.
-    pub(super) total: usize,
+    pub(crate) total: usize,
 }
 
 /// A message of a page.
 #[derive(Debug)]
-pub(super) struct Direct {
-    pub(super) seq: Seq,
+pub(crate) struct Direct {
+    pub(crate) seq: Seq,
     headers: HeaderMap,
     payload: Bytes,
 }
 
 impl Page {
     /// Whether the subject had nothing more when it was read.
-    pub(super) fn is_complete(&self) -> bool {
+    pub(crate) fn is_complete(&self) -> bool {
         self.total <= self.messages.len()
     }
 }
 
 impl Direct {
-    pub(super) fn subject(&self) -> Option<&str> {
+    pub(crate) fn subject(&self) -> Option<&str> {
         text(&self.headers, header::NATS_SUBJECT)
     }
 
     /// Whether it was published under this id.
-    pub(super) fn has_id(&self, id: EventId) -> bool {
+    pub(crate) fn has_id(&self, id: EventId) -> bool {
         text(&self.headers, header::NATS_MESSAGE_ID).and_then(|text| text.parse().ok()) == Some(id)
     }
 
     /// `None` when the subject is none of ours.
-    pub(super) fn into_stored(self, namespace: &Namespace) -> Result<Option<Stored>, ReadError> {
+    pub(crate) fn into_stored(self, namespace: &Namespace) -> Result<Option<Stored>, ReadError> {
         let Some(subject) = self.subject().and_then(|subject| namespace.parse(subject)) else { return Ok(None) };
-        let time = text(&self.headers, header::NATS_TIME_STAMP).and_then(|time| time.parse::<Time>().ok());
-        let time = time.ok_or_else(|| ReadError::Broken(format!("no time on seq {}", self.seq)))?;
+        let time = self.time()?;
         Ok(Some(Stored { seq: self.seq, subject, payload: self.payload, time }))
+    }
+
+    /// Whatever it is.
+    pub(super) fn into_raw(self, namespace: &Namespace) -> Result<Raw, ReadError> {
+        let subject = self.subject().unwrap_or_default().to_owned();
+        let what = namespace.parse(&subject);
+        let headers = Raw::published(&self.headers);
+        Ok(Raw { seq: self.seq, subject, what, time: self.time()?, headers, payload: self.payload })
+    }
+
+    pub(crate) fn into_payload(self) -> Bytes {
+        self.payload
+    }
+
+    /// When the stream took it, by its clock.
+    pub(crate) fn time(&self) -> Result<Time, ReadError> {
+        let time = text(&self.headers, header::NATS_TIME_STAMP).and_then(|time| time.parse::<Time>().ok());
+        time.ok_or_else(|| ReadError::Broken(format!("no time on seq {}", self.seq)))
     }
 }
 
 /// Asks any replica of a stream for messages. What it has not yet got is missing at the end, never in the middle.
-pub(super) async fn get(client: &Client, stream: &str, request: &Request<'_>) -> Result<Page, ReadError> {
+pub(crate) async fn get(client: &Client, stream: &str, request: &Request<'_>) -> Result<Page, ReadError> {
     let body = serde_json::to_vec(request).expect("a request is plain data");
     let pages = tokio::time::timeout(ATTEMPT, collect(client, stream, body.into()));
     pages.await.map_err(|_| unavailable("a page did not come in time"))?

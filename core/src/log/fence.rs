@@ -30,15 +30,15 @@ const AWAY_PAUSE_MAX: Duration = Duration::from_secs(1);
 
 /// What the server must find before it takes a message: the last seq of a subject.
 #[derive(Debug, Clone)]
-pub(super) struct Expected {
+pub(crate) struct Expected {
     /// A literal subject.
-    pub(super) subject: String,
+    pub(crate) subject: String,
     /// 0 when it has no message yet.
-    pub(super) last: Seq,
+    pub(crate) last: Seq,
 }
 
 impl Expected {
-    pub(super) fn write(&self, headers: &mut HeaderMap) {
+    pub(crate) fn write(&self, headers: &mut HeaderMap) {
         headers.insert(header::NATS_EXPECTED_LAST_SUBJECT_SEQUENCE, self.last.to_string());
         headers.insert(EXPECTED_ON, self.subject.as_str());
     }
@@ -46,15 +46,15 @@ impl Expected {
 
 /// The server took it.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Ack {
+pub(crate) struct Ack {
     /// The seq of the message, of a batch its last one's.
-    pub(super) seq: Seq,
-    pub(super) duplicate: bool,
+    pub(crate) seq: Seq,
+    pub(crate) duplicate: bool,
 }
 
 /// The server did not take it, this time.
 #[derive(Debug, Clone)]
-pub(super) enum Refusal {
+pub(crate) enum Refusal {
     /// The guard's subject stands elsewhere.
     Conflict(Seq),
     /// A batch has an id that is stored already.
@@ -79,7 +79,7 @@ struct WireAck {
 }
 
 /// Reads the answer to a publish, or to the last message of a batch.
-pub(super) fn read_ack(answer: &[u8]) -> Result<Ack, Refusal> {
+pub(crate) fn read_ack(answer: &[u8]) -> Result<Ack, Refusal> {
     match serde_json::from_slice(answer) {
         Ok(WireAck { error: Some(error), .. }) => Err(error.into()),
         Ok(WireAck { error: None, seq, duplicate }) if seq > 0 => Ok(Ack { seq: Seq(seq), duplicate }),
@@ -121,24 +121,24 @@ impl From<ApiError> for Refusal {
 
 /// What one append has been through: how long it has been tried, and whether a try of it had no answer.
 #[derive(Debug)]
-pub(super) struct Patience {
+pub(crate) struct Patience {
     until: Instant,
     unsettled: bool,
     pause: Duration,
 }
 
 impl Patience {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { until: Instant::now() + PATIENCE, unsettled: false, pause: Duration::ZERO }
     }
 
     /// Whether a try had no answer, so that the record may stand in the log.
-    pub(super) fn unsettled(&self) -> bool {
+    pub(crate) fn unsettled(&self) -> bool {
         self.unsettled
     }
 
     /// Takes note of a refusal: another try after the pause, or the end.
-    pub(super) fn bear(&mut self, refusal: &Refusal) -> Result<Duration, AppendError> {
+    pub(crate) fn bear(&mut self, refusal: &Refusal) -> Result<Duration, AppendError> {
         let (least, most, what) = match refusal {
             &Refusal::Conflict(seen) => return Err(AppendError::Conflict { seen, unsettled: self.unsettled }),
             Refusal::Never(what) => return Err(self.end(what)),
@@ -157,7 +157,7 @@ impl Patience {
     }
 
     /// As [`bear`](Self::bear), the pause included.
-    pub(super) async fn wait(&mut self, refusal: &Refusal) -> Result<(), AppendError> {
+    pub(crate) async fn wait(&mut self, refusal: &Refusal) -> Result<(), AppendError> {
         let pause = self.bear(refusal)?;
         tokio::time::sleep(pause).await;
         Ok(())

@@ -1,7 +1,7 @@
 //! The log in memory, for tests: all promises of [`Log`], none of the server's faults.
 //!
 //! It looks at a record's id before it looks at its guard, as a replicated stream does. Records leave it by its clock,
-//! when their time to live is over.
+//! when their time to live is over; what was erased has none.
 
 use std::{
     collections::HashMap,
@@ -213,6 +213,17 @@ impl Log for MemoryLog {
             return Err(ReadError::Unavailable(format!("it ends at {}", records.end())));
         }
         Ok(records.after(after, self.clock.now()).is_none_or(|next| next.seq > until))
+    }
+
+    async fn erase(&self, partition: Partition, seqs: &[Seq]) -> Result<(), ReadError> {
+        let mut records = self.stream(partition).lock();
+        for seq in seqs {
+            let index = usize::try_from(seq.0).ok().and_then(|seq| seq.checked_sub(1));
+            if let Some((stored, until)) = index.and_then(|index| records.all.get_mut(index)) {
+                (stored.payload, *until) = (Bytes::new(), Some(Time::UNIX_EPOCH));
+            }
+        }
+        Ok(())
     }
 
     fn follow(&self, partition: Partition, after: Seq) -> Feed {

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use super::{
     AppendError, Appended, Commit, Feed, Log, ReadError, Record, Stored, Tail,
     append::Appender,
-    follow,
+    erase, follow,
     group::Queue,
     read::Reader,
     streams::{self, LogConfig, OpenError},
@@ -91,6 +91,10 @@ impl Log for NatsLog {
 
     async fn nothing_left(&self, partition: Partition, after: Seq, until: Seq) -> Result<bool, ReadError> {
         self.reader.nothing_left(partition, after, until).await
+    }
+
+    async fn erase(&self, partition: Partition, seqs: &[Seq]) -> Result<(), ReadError> {
+        erase::erase(&self.reader.client, &self.reader.namespace.log_stream(partition), seqs).await
     }
 
     fn follow(&self, partition: Partition, after: Seq) -> Feed {

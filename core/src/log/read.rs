@@ -172,10 +172,10 @@ impl Reader {
 
 /// Waits for a replica to catch up, for a while.
 #[derive(Default)]
-pub(super) struct Lag(Option<Instant>);
+pub(crate) struct Lag(Option<Instant>);
 
 impl Lag {
-    pub(super) async fn wait(&mut self) -> Result<(), ReadError> {
+    pub(crate) async fn wait(&mut self) -> Result<(), ReadError> {
         let since = *self.0.get_or_insert_with(Instant::now);
         if since.elapsed() > LAG_PATIENCE {
             return Err(ReadError::Unavailable("a replica lags behind the leader".to_owned()));

@@ -217,8 +217,8 @@ fn check(config: &LogConfig, partition: Partition, info: &Info) -> Result<(), Op
     if what.is_empty() { Ok(()) } else { Err(OpenError::Foreign { stream, what: what.join(", ") }) }
 }
 
-/// What of a stream would break a promise of the log. What does no harm, such as its description, may differ.
-fn differences(have: &Config, want: &Config) -> Vec<String> {
+/// What of a stream would break a promise that is made of it. What does no harm, such as its description, may differ.
+pub(crate) fn differences(have: &Config, want: &Config) -> Vec<String> {
     let mut found = Vec::new();
     let mut compare = |name: &str, have: String, want: String| {
         if have != want {
@@ -243,8 +243,11 @@ fn differences(have: &Config, want: &Config) -> Vec<String> {
     ] {
         compare(name, have.to_string(), want.to_string());
     }
-    for (name, have) in [("max_msgs", have.max_messages), ("max_msgs_per_subject", have.max_messages_per_subject)] {
-        compare(name, have.to_string(), (-1).to_string());
+    for (name, have, want) in [
+        ("max_msgs", have.max_messages, want.max_messages),
+        ("max_msgs_per_subject", have.max_messages_per_subject, want.max_messages_per_subject),
+    ] {
+        compare(name, have.to_string(), want.to_string());
     }
     compare("max_age", format!("{:?}", have.max_age), format!("{:?}", want.max_age));
     found

@@ -2,7 +2,10 @@
 
 use std::fmt;
 
-use crate::position::{Chain, Class, Partition, Partitions};
+use crate::{
+    bus::{BusSubject, Due},
+    position::{Chain, Class, Partition, Partitions},
+};
 
 /// The prefix of an installation's subjects and streams, so that several can share a NATS.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,17 +36,27 @@ impl Namespace {
 
     /// The stream of a partition: `LOG_3`, or `TEAM_LOG_3` in the namespace `team`.
     pub fn log_stream(&self, partition: Partition) -> String {
-        if self.0 == "vox" { format!("LOG_{partition}") } else { format!("{}_LOG_{partition}", self.0.to_uppercase()) }
+        self.stream(&format!("LOG_{partition}"))
     }
 
-    /// A key-value bucket: `RELAY`, or `TEAM_RELAY` in the namespace `team`.
-    pub fn bucket(&self, name: &str) -> String {
+    /// A stream of that name: `PRESENCE`, or `TEAM_PRESENCE` in the namespace `team`.
+    pub fn stream(&self, name: &str) -> String {
         if self.0 == "vox" { name.to_owned() } else { format!("{}_{name}", self.0.to_uppercase()) }
+    }
+
+    /// A key-value bucket: `NODES`, or `TEAM_NODES` in the namespace `team`.
+    pub fn bucket(&self, name: &str) -> String {
+        self.stream(name)
     }
 
     /// All subjects of a partition's stream.
     pub fn log_subjects(&self, partition: Partition) -> String {
         format!("{self}.log.{partition}.>")
+    }
+
+    /// The subjects of all chains of a room: `vox.log.3.room.{room}.*`.
+    pub fn room(&self, partitions: Partitions, room: crate::id::RoomId) -> String {
+        format!("{self}.log.{}.room.{room}.*", partitions.of(room.as_uuid()))
     }
 
     /// The subject of a chain: `vox.log.3.room.{room}.msg`, `vox.log.3.user.{user}.ctl`.
@@ -72,6 +85,52 @@ impl Namespace {
     /// Where gateways tell each other what of their clients' limits was used: `vox.limits`. Nothing of it is kept.
     pub fn limits(&self) -> String {
         format!("{self}.limits")
+    }
+
+    /// Where something is told beside the log: `vox.presence.{user}.{session}`, `vox.signal.{session}`,
+    /// `vox.typing.{room}`, `vox.speaking.{room}`.
+    pub fn told(&self, subject: BusSubject) -> String {
+        match subject {
+            BusSubject::Presence { user, session } => format!("{self}.presence.{user}.{session}"),
+            BusSubject::Signal { session } => format!("{self}.signal.{session}"),
+            BusSubject::Typing { room } => format!("{self}.typing.{room}"),
+            BusSubject::Speaking { room } => format!("{self}.speaking.{room}"),
+        }
+    }
+
+    /// What is told on a subject; `None` when this version does not know it.
+    pub fn parse_told(&self, subject: &str) -> Option<BusSubject> {
+        let mut tokens = subject.strip_prefix(self.0.as_str())?.strip_prefix('.')?.split('.');
+        let subject = match (tokens.next()?, tokens.next()?) {
+            ("presence", user) => {
+                BusSubject::Presence { user: user.parse().ok()?, session: tokens.next()?.parse().ok()? }
+            }
+            ("signal", session) => BusSubject::Signal { session: session.parse().ok()? },
+            ("typing", room) => BusSubject::Typing { room: room.parse().ok()? },
+            ("speaking", room) => BusSubject::Speaking { room: room.parse().ok()? },
+            _ => return None,
+        };
+        tokens.next().is_none().then_some(subject)
+    }
+
+    /// Where a date is written down: `vox.schedule.call.{room}`.
+    pub fn schedule(&self, due: Due) -> String {
+        match due {
+            Due::Call(room) => format!("{self}.schedule.call.{room}"),
+        }
+    }
+
+    /// Where what has become due appears: `vox.due.call.{room}`.
+    pub fn due(&self, due: Due) -> String {
+        match due {
+            Due::Call(room) => format!("{self}.due.call.{room}"),
+        }
+    }
+
+    /// What has become due, by its subject; `None` when this version does not know it.
+    pub fn parse_due(&self, subject: &str) -> Option<Due> {
+        let room = subject.strip_prefix(self.0.as_str())?.strip_prefix(".due.call.")?;
+        Some(Due::Call(room.parse().ok()?))
     }
 
     /// What a record of a partition's stream is, by its subject; `None` when this version does not know it.
@@ -121,6 +180,23 @@ mod tests {
         assert_eq!(namespace.chain(partitions, chain), format!("vox.log.3.user.{id}.ctl"));
         assert_eq!(namespace.parse(&namespace.chain(partitions, chain)), Some(Subject::Chain(chain)));
         assert_eq!(namespace.parse(&namespace.fence(Partition(2))), Some(Subject::Fence));
+    }
+
+    #[test]
+    fn what_is_told_beside_the_log_reads_back_from_its_subject() {
+        let (namespace, id) = (Namespace::new("team").unwrap(), "01890a5d-ac96-774b-bcce-b302099a8057");
+        let (session, room) = (id.parse().unwrap(), id.parse().unwrap());
+        let presence = BusSubject::Presence { user: id.parse().unwrap(), session };
+        let signal = BusSubject::Signal { session };
+        for subject in [presence, signal, BusSubject::Typing { room }, BusSubject::Speaking { room }] {
+            let text = namespace.told(subject);
+            assert_eq!(namespace.parse_told(&text), Some(subject), "{text}");
+            assert_eq!(namespace.parse_told(&format!("{text}.x")), None);
+            assert_eq!(Namespace::default().parse_told(&text), None);
+        }
+        let due = Due::Call(room);
+        assert_eq!(namespace.parse_due(&namespace.due(due)), Some(due));
+        assert_eq!(namespace.parse_due(&namespace.schedule(due)), None);
     }
 
     #[test]

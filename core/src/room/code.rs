@@ -1,4 +1,4 @@
-//! Room codes: what people read to each other over the phone.
+//! Codes of rooms and invites: what people read to each other over the phone.
 
 /// Digits and capitals without those that look or sound alike: no 0, 1, I, L, O, U.
 const ALPHABET: &[u8; 30] = b"23456789ABCDEFGHJKMNPQRSTVWXYZ";
@@ -6,11 +6,24 @@ const ALPHABET: &[u8; 30] = b"23456789ABCDEFGHJKMNPQRSTVWXYZ";
 /// 30^10 codes are 49 bits: with a million rooms, a guess hits one in half a billion tries.
 const LENGTH: usize = 10;
 
-/// A new code, from a source of random bytes.
+/// 30^16 codes are 78 bits. An invite's code is known by a hash that all members see, so nobody may be able to try them
+/// all.
+const INVITE_LENGTH: usize = 16;
+
+/// A new code of a room, from a source of random bytes.
 ///
 /// Bytes that would favour some letters are drawn again (one in sixteen), so every code is as likely as any other. A
 /// source that only ever gives such bytes would never come to an end; a random one does.
 pub fn code(random: &mut impl FnMut() -> u8) -> String {
+    letters(LENGTH, random)
+}
+
+/// A new code of an invite, likewise. Nothing else has it, for all chance allows.
+pub fn invite_code(random: &mut impl FnMut() -> u8) -> String {
+    letters(INVITE_LENGTH, random)
+}
+
+fn letters(length: usize, random: &mut impl FnMut() -> u8) -> String {
     let mut letter = || {
         loop {
             let byte = usize::from(random());
@@ -19,7 +32,7 @@ pub fn code(random: &mut impl FnMut() -> u8) -> String {
             }
         }
     };
-    (0..LENGTH).map(|_| letter()).collect()
+    (0..length).map(|_| letter()).collect()
 }
 
 /// A code as it is stored, from what somebody typed: capitals, without blanks and hyphens.
@@ -45,6 +58,7 @@ mod tests {
     fn a_code_has_no_letters_that_look_alike() {
         assert!(ALPHABET.iter().all(|letter| !b"01ILOU".contains(letter)));
         assert_eq!(code(&mut || 0), "2222222222");
+        assert_eq!(invite_code(&mut || 0), "2222222222222222");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Codes: the room's own and those of invites.
 
-use super::{Decision, Event, Interior, moderation::checked_end, normalize_code, settings::checked_code};
+use super::{Decision, Event, Interior, InviteId, moderation::checked_end, normalize_code, settings::checked_code};
 use crate::{clock::Time, decider::Asked, rejection::Rejection};
 
 /// Invites that may stand at once.
@@ -27,16 +27,16 @@ impl Invite {
 }
 
 impl Interior {
-    /// The invite of a normalized code, if it opens the room at this time: its code as it is stored.
-    pub(super) fn standing_invite(&self, code: &str, at: Time) -> Option<&str> {
-        let (code, invite) = self.invites.get_key_value(code)?;
-        invite.stands(at).then_some(code)
+    /// The invite of a code, if it opens the room at this time.
+    pub(super) fn standing_invite(&self, code: &str, at: Time) -> Option<InviteId> {
+        let id = InviteId::of(code);
+        self.invites.get(&id).is_some_and(|invite| invite.stands(at)).then_some(id)
     }
 
     pub(super) fn rotate_code(&self, asked: Asked, code: &str) -> Decision {
         self.check_may_admit(asked)?;
         let code = checked_code(code)?;
-        if self.invites.contains_key(&code) {
+        if self.invites.contains_key(&InviteId::of(&code)) {
             return Err(Rejection::Conflict("this is the code of an invite"));
         }
         Ok(if code == self.code { vec![] } else { vec![Event::CodeRotated { code }] })
@@ -61,39 +61,39 @@ impl Interior {
         if code == normalize_code(&self.code) {
             return Err(Rejection::Conflict("this is the room's own code"));
         }
-        let event = Event::InviteCreated { code: code.clone(), max_uses, expires_at };
-        match self.invites.get(&code) {
+        let invite_id = InviteId::of(&code);
+        match self.invites.get(&invite_id) {
             Some(invite) if *invite == (Invite { uses_left: max_uses, expires_at }) => Ok(vec![]),
             Some(_) => Err(Rejection::Conflict("there is an invite of this code already")),
             None if self.invites.values().filter(|invite| invite.stands(asked.at)).count() >= MAX_INVITES => {
                 Err(Rejection::Conflict("this room has as many invites as it may have: revoke one first"))
             }
-            None => Ok(vec![event]),
+            None => Ok(vec![Event::InviteCreated { invite_id, max_uses, expires_at }]),
         }
     }
 
-    pub(super) fn revoke_invite(&self, asked: Asked, code: &str) -> Decision {
+    pub(super) fn revoke_invite(&self, asked: Asked, invite: &InviteId) -> Decision {
         self.check_may_admit(asked)?;
-        let code = normalize_code(code);
-        Ok(if self.invites.contains_key(&code) { vec![Event::InviteRevoked { code }] } else { vec![] })
+        let stands = self.invites.contains_key(invite);
+        Ok(if stands { vec![Event::InviteRevoked { invite_id: invite.clone() }] } else { vec![] })
     }
 
     /// Where the list is full, the one that ran out first makes room: no more stand than the list holds, so there is one.
-    pub(super) fn add_invite(&mut self, code: String, invite: Invite) {
+    pub(super) fn add_invite(&mut self, id: InviteId, invite: Invite) {
         if self.invites.len() >= MAX_INVITES {
-            let first = self.invites.iter().filter_map(|(code, invite)| Some((invite.expires_at?, code))).min();
-            let first = first.map(|(_, code)| code.clone());
-            first.and_then(|code| self.invites.remove(&code));
+            let first = self.invites.iter().filter_map(|(id, invite)| Some((invite.expires_at?, id))).min();
+            let first = first.map(|(_, id)| id.clone());
+            first.and_then(|id| self.invites.remove(&id));
         }
-        self.invites.insert(code, invite);
+        self.invites.insert(id, invite);
     }
 
     /// One use less; the last one ends it.
-    pub(super) fn use_invite(&mut self, code: &str) {
-        let Some(invite) = self.invites.get_mut(code) else { return };
+    pub(super) fn use_invite(&mut self, id: &InviteId) {
+        let Some(invite) = self.invites.get_mut(id) else { return };
         invite.uses_left = invite.uses_left.map(|uses| uses.saturating_sub(1));
         if invite.uses_left == Some(0) {
-            self.invites.remove(code);
+            self.invites.remove(id);
         }
     }
 }

@@ -1,17 +1,17 @@
 //! Seats: taking one, asking for one, giving it up.
 
-use super::{Decision, Event, Interior, Role, normalize_code};
+use super::{Decision, Event, Interior, InviteId, Role, normalize_code};
 use crate::{decider::Asked, id::UserId, rejection::Rejection};
 
 /// People who may wait for an admin's answer at once: a list that nobody reads to its end helps nobody.
 pub const MAX_REQUESTS: usize = 500;
 
 /// By which the asker comes in.
-enum Way<'a> {
+enum Way {
     /// The room is public, or they know its code.
     Door,
-    /// An invite, by its code as it is stored.
-    Invite(&'a str),
+    /// They know the code of an invite.
+    Invite(InviteId),
 }
 
 impl Interior {
@@ -22,9 +22,9 @@ impl Interior {
         let way = self.way_in(asked, code)?;
         let (user_id, role) = (asked.by, if asked.guest { Role::Guest } else { Role::Member });
         match way {
-            Way::Invite(code) => {
+            Way::Invite(invite_id) => {
                 self.check_seat()?;
-                Ok(vec![Event::InviteUsed { code: code.to_owned(), user_id, role }])
+                Ok(vec![Event::InviteUsed { invite_id, user_id, role }])
             }
             Way::Door if self.settings.require_approval => self.request(user_id, role),
             Way::Door => {
@@ -40,7 +40,7 @@ impl Interior {
         if self.members.contains_key(&asked.by) { Ok(()) } else { self.way_in(asked, code).map(drop) }
     }
 
-    fn way_in(&self, asked: Asked, code: Option<&str>) -> Result<Way<'_>, Rejection> {
+    fn way_in(&self, asked: Asked, code: Option<&str>) -> Result<Way, Rejection> {
         if self.is_banned(asked.by, asked.at) {
             return Err(Rejection::Banned);
         }
@@ -48,7 +48,7 @@ impl Interior {
         let invite = code.as_deref().and_then(|code| self.standing_invite(code, asked.at));
         let knows_code = code.is_some_and(|code| code == normalize_code(&self.code));
         let way = match invite {
-            Some(code) => Way::Invite(code),
+            Some(invite) => Way::Invite(invite),
             None if self.settings.is_public || knows_code => Way::Door,
             None => return Err(Rejection::NotFound("room")),
         };

@@ -5,7 +5,7 @@ use std::{collections::HashMap, time::Duration};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, Serializer};
 
-use super::{Event, Invite, Settings};
+use super::{Event, Invite, InviteId, Settings};
 use crate::{clock::Time, decider::Asked, id::UserId, rejection::Rejection};
 
 /// How long messages of a room that keeps none stay in the log: long enough for a reconnect to catch them up.
@@ -65,9 +65,9 @@ pub struct Interior {
     /// Who asks for a seat, and as what.
     #[serde(skip)]
     pub requests: HashMap<UserId, Role>,
-    /// By their normalized codes.
+    /// What lets people in without approval.
     #[serde(skip)]
-    pub invites: HashMap<String, Invite>,
+    pub invites: HashMap<InviteId, Invite>,
 }
 
 /// A room as its members are shown it, at one moment.
@@ -162,14 +162,14 @@ impl Interior {
             Event::Created { .. } | Event::Archived {} => {}
             Event::Updated(changes) => self.change(changes),
             Event::CodeRotated { code } => self.code.clone_from(code),
-            Event::InviteCreated { code, max_uses, expires_at } => {
-                self.add_invite(code.clone(), Invite { uses_left: *max_uses, expires_at: *expires_at });
+            Event::InviteCreated { invite_id, max_uses, expires_at } => {
+                self.add_invite(invite_id.clone(), Invite { uses_left: *max_uses, expires_at: *expires_at });
             }
-            Event::InviteRevoked { code } => {
-                self.invites.remove(code);
+            Event::InviteRevoked { invite_id } => {
+                self.invites.remove(invite_id);
             }
-            Event::InviteUsed { code, user_id, role } => {
-                self.use_invite(code);
+            Event::InviteUsed { invite_id, user_id, role } => {
+                self.use_invite(invite_id);
                 self.seat(*user_id, *role);
             }
             Event::Joined { user_id, role } | Event::Approved { user_id, role } => self.seat(*user_id, *role),

@@ -65,7 +65,9 @@ impl<'a> Check<'a> {
     fn known(&self, schema: &'a Value) -> Option<BTreeSet<&'a str>> {
         let mut known = BTreeSet::new();
         let others = schema.get("additionalProperties").is_some_and(|rule| rule != &Value::Bool(false));
-        if others || schema.get("patternProperties").is_some() {
+        let says_nothing =
+            ["type", "properties", "$ref", "allOf", "anyOf", "oneOf"].iter().all(|it| schema.get(it).is_none());
+        if others || says_nothing || schema.get("patternProperties").is_some() {
             return None;
         }
         known.extend(schema["properties"].as_object().into_iter().flatten().map(|(key, _)| key.as_str()));

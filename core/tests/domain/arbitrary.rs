@@ -4,15 +4,18 @@ use chrono::TimeDelta;
 use proptest::{option, prelude::*};
 use uuid::Uuid;
 use voxlog_core::{
+    ambient,
+    call::{self, EndReason, LeaveReason, Media, MediaChange},
     clock::Time,
     decider::Asked,
     envelope::Envelope,
     event::{Event, Subject},
-    id::{CorrelationId, EventId, MessageId, RoomId, SessionId, UserId},
+    id::{CallId, CorrelationId, EventId, MessageId, NodeId, RoomId, SessionId, UserId},
     message::{self, Draft, Kind},
     position::Seq,
-    room::{self, Changes, Command, Role, Settings, SettingsPatch},
-    testing::{ALICE, ANSWER, BOB, CAROL, CODE, DAVE, ERIN, HELLO, NOON},
+    presence::Status,
+    room::{self, Changes, Command, InviteId, Role, Settings, SettingsPatch},
+    testing::{ALICE, ANSWER, BOB, CAROL, CODE, DAVE, ERIN, HELLO, LOBBY, NOON},
     user,
 };
 
@@ -128,7 +131,7 @@ pub(crate) fn room_command() -> impl Strategy<Value = Command> {
         2 => person().prop_map(|user| Command::Approve { user }),
         1 => person().prop_map(|user| Command::Deny { user }),
         3 => invite(),
-        1 => any_code().prop_map(|code| Command::RevokeInvite { code }),
+        1 => any_code().prop_map(|code| Command::RevokeInvite { invite: InviteId::of(&code) }),
         2 => (person(), option::of(text())).prop_map(|(user, reason)| Command::Kick { user, reason }),
         2 => sanction().prop_map(|(user, until, reason)| Command::Ban { user, until, reason }),
         2 => person().prop_map(|user| Command::Unban { user }),
@@ -185,6 +188,7 @@ fn room_event() -> BoxedStrategy<room::Event> {
     use room::Event as E;
     let sanction = || (user(), option::of(any_time()), option::of(any::<String>()));
     let text = any::<String>;
+    let invite = || text().prop_map(|code| InviteId::of(&code));
     prop_oneof![
         (text(), text(), text(), user(), any::<u16>(), settings()).prop_map(
             |(name, description, code, owner_id, max_users, settings)| E::Created {
@@ -199,10 +203,10 @@ fn room_event() -> BoxedStrategy<room::Event> {
         changes(settings()).prop_map(E::Updated),
         Just(E::Archived {}),
         text().prop_map(|code| E::CodeRotated { code }),
-        (text(), option::of(any::<u32>()), option::of(any_time()))
-            .prop_map(|(code, max_uses, expires_at)| E::InviteCreated { code, max_uses, expires_at }),
-        text().prop_map(|code| E::InviteRevoked { code }),
-        (text(), user(), role()).prop_map(|(code, user_id, role)| E::InviteUsed { code, user_id, role }),
+        (invite(), option::of(any::<u32>()), option::of(any_time()))
+            .prop_map(|(invite_id, max_uses, expires_at)| E::InviteCreated { invite_id, max_uses, expires_at }),
+        invite().prop_map(|invite_id| E::InviteRevoked { invite_id }),
+        (invite(), user(), role()).prop_map(|(invite_id, user_id, role)| E::InviteUsed { invite_id, user_id, role }),
         (user(), role()).prop_map(|(user_id, role)| E::Requested { user_id, role }),
         (user(), role()).prop_map(|(user_id, role)| E::Approved { user_id, role }),
         user().prop_map(|user_id| E::Denied { user_id }),
@@ -271,9 +275,123 @@ fn user_event() -> BoxedStrategy<user::Event> {
             display_name,
             avatar_url
         }),
+        user().prop_map(|user_id| E::Erased { user_id }),
         (user(), session()).prop_map(|(user_id, session_id)| E::SessionStarted { user_id, session_id }),
         (user(), session()).prop_map(|(user_id, session_id)| E::SessionRevoked { user_id, session_id }),
         (user(), room(), seq()).prop_map(|(user_id, room_id, seq)| E::ReadMarked { user_id, room_id, seq }),
+    ]
+    .boxed()
+}
+
+fn media() -> impl Strategy<Value = Media> {
+    (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>()).prop_map(|(muted, deafened, video, screen)| Media {
+        muted,
+        deafened,
+        video,
+        screen,
+    })
+}
+
+fn media_change() -> impl Strategy<Value = MediaChange> {
+    let switch = || option::of(any::<bool>());
+    (switch(), switch(), switch(), switch()).prop_map(|(muted, deafened, video, screen)| MediaChange {
+        muted,
+        deafened,
+        video,
+        screen,
+    })
+}
+
+/// One of few devices, each of one person, so that they meet.
+fn device_of(user: UserId) -> impl Strategy<Value = SessionId> {
+    (0..2_u128).prop_map(move |number| SessionId::from_uuid(Uuid::from_u128(user.as_uuid().as_u128() ^ (number << 40))))
+}
+
+/// Who asks, and what of a call of few places.
+pub(crate) fn call_command() -> impl Strategy<Value = (Asked, call::Command)> {
+    use call::Command as C;
+    asked().prop_flat_map(|asked| {
+        let device = move || device_of(asked.by);
+        let call = || (0..3_u128).prop_map(|n| CallId::from_uuid(Uuid::from_u128(LOBBY.as_uuid().as_u128() ^ n)));
+        let reason = prop::sample::select(vec![EndReason::Idle, EndReason::Ended]);
+        let command = prop_oneof![
+            8 => (device(), call(), 1..4_u16, media())
+                .prop_map(|(session, call, seats, media)| C::Join { session, call, seats, media }),
+            2 => device().prop_map(|session| C::Leave { session }),
+            3 => (device(), media_change()).prop_map(|(session, change)| C::Update { session, change }),
+            1 => person().prop_flat_map(device_of).prop_map(|session| C::Lose { session }),
+            1 => (call(), reason).prop_map(|(call, reason)| C::End { call, reason }),
+        ];
+        command.prop_map(move |command| (asked, command))
+    })
+}
+
+fn call_event() -> BoxedStrategy<call::Event> {
+    use call::Event as E;
+    let call = || uuid().prop_map(CallId::from_uuid);
+    let device = || (user(), uuid().prop_map(SessionId::from_uuid));
+    let reason = prop::sample::select(vec![LeaveReason::Left, LeaveReason::Lost]);
+    let end = prop::sample::select(vec![EndReason::Empty, EndReason::Idle, EndReason::Ended]);
+    prop_oneof![
+        (call(), device(), any::<u16>()).prop_map(|(call_id, (started_by, session), seats)| E::Started {
+            call_id,
+            started_by,
+            session,
+            seats
+        }),
+        (call(), device(), media()).prop_map(|(call_id, (user_id, session), media)| E::Joined {
+            call_id,
+            user_id,
+            session,
+            media
+        }),
+        (call(), device(), reason).prop_map(|(call_id, (user_id, session), reason)| E::Left {
+            call_id,
+            user_id,
+            session,
+            reason
+        }),
+        (call(), device(), media_change()).prop_map(|(call_id, (user_id, session), change)| E::Updated {
+            call_id,
+            user_id,
+            session,
+            change
+        }),
+        (call(), end).prop_map(|(call_id, reason)| E::Ended { call_id, reason }),
+    ]
+    .boxed()
+}
+
+fn presence_event() -> impl Strategy<Value = ambient::Event> {
+    let status = vec![Status::Online, Status::Away, Status::Dnd, Status::Invisible, Status::Offline];
+    let whose = (user(), uuid().prop_map(SessionId::from_uuid), uuid().prop_map(NodeId::from_uuid));
+    let call = option::of(uuid().prop_map(RoomId::from_uuid));
+    (whose, any::<u32>(), prop::sample::select(status), call).prop_map(
+        |((user_id, session, node), epoch, status, call)| ambient::Event::PresenceChanged {
+            user_id,
+            session,
+            node,
+            epoch,
+            status,
+            call,
+        },
+    )
+}
+
+fn room_ambience() -> BoxedStrategy<ambient::Event> {
+    use ambient::Event as E;
+    let session = || uuid().prop_map(SessionId::from_uuid);
+    prop_oneof![
+        user().prop_map(|user_id| E::TypingStarted { user_id }),
+        user().prop_map(|user_id| E::TypingStopped { user_id }),
+        (user(), session(), any::<bool>()).prop_map(|(user_id, session, speaking)| E::SpeakingChanged {
+            user_id,
+            session,
+            speaking
+        }),
+        (uuid().prop_map(CallId::from_uuid), user(), session(), session(), any::<String>()).prop_map(
+            |(call_id, user_id, from, to, data)| E::SignalSent { call_id, user_id, from, to, data: data.into() }
+        ),
     ]
     .boxed()
 }
@@ -283,7 +401,10 @@ fn about_something() -> impl Strategy<Value = (Subject, Event)> {
     prop_oneof![
         4 => (room(), room_event().prop_map(Event::Room)),
         4 => (room(), message_event().prop_map(Event::Message)),
+        2 => (room(), call_event().prop_map(Event::Call)),
+        1 => (room(), room_ambience().prop_map(Event::Ambient)),
         1 => (user().prop_map(Subject::User), user_event().prop_map(Event::User)),
+        1 => (user().prop_map(Subject::User), presence_event().prop_map(Event::Ambient)),
     ]
 }
 

@@ -2,7 +2,7 @@
 
 use voxlog_core::{
     rejection::Rejection,
-    room::{Changes, Command, Event, Role, Room, Settings},
+    room::{Changes, Command, Event, InviteId, Role, Room, Settings},
     testing::{ALICE, BOB, CAROL, CODE, given, open_room},
 };
 
@@ -56,8 +56,8 @@ fn a_guest_with_a_wrong_code_learns_nothing() {
 
 #[test]
 fn an_invite_makes_nobody_more_than_a_guest() {
-    let invite = || Event::InviteCreated { code: "INVITE22".into(), max_uses: None, expires_at: None };
-    let used = Event::InviteUsed { code: "INVITE22".into(), user_id: BOB, role: Role::Guest };
+    let invite = || Event::InviteCreated { invite_id: InviteId::of("INVITE22"), max_uses: None, expires_at: None };
+    let used = Event::InviteUsed { invite_id: InviteId::of("INVITE22"), user_id: BOB, role: Role::Guest };
     let welcome = takes_guests().into_iter().chain([invite()]);
     given::<Room>(welcome).by(BOB).as_guest().when(join("INVITE22")).then([used]);
     let unwelcome = open_room().into_iter().chain([invite()]);

@@ -5,7 +5,7 @@ use chrono::TimeDelta;
 use voxlog_core::{
     id::UserId,
     rejection::Rejection,
-    room::{Changes, Command, Event, MAX_INVITES, Role, Room, Settings},
+    room::{Changes, Command, Event, InviteId, MAX_INVITES, Role, Room, Settings},
     testing::{BOB, CAROL, CODE, DAVE, ERIN, NOON, given, open_room},
 };
 
@@ -25,15 +25,15 @@ fn create(code: &str, max_uses: Option<u32>) -> Command {
 }
 
 fn created(max_uses: Option<u32>) -> Event {
-    Event::InviteCreated { code: INVITE.into(), max_uses, expires_at: None }
+    Event::InviteCreated { invite_id: InviteId::of(INVITE), max_uses, expires_at: None }
 }
 
 fn for_an_hour(code: &str) -> Event {
-    Event::InviteCreated { code: code.into(), max_uses: None, expires_at: Some(NOON + TimeDelta::hours(1)) }
+    Event::InviteCreated { invite_id: InviteId::of(code), max_uses: None, expires_at: Some(NOON + TimeDelta::hours(1)) }
 }
 
 fn used_by(user_id: UserId) -> Event {
-    Event::InviteUsed { code: INVITE.into(), user_id, role: Role::Member }
+    Event::InviteUsed { invite_id: InviteId::of(INVITE), user_id, role: Role::Member }
 }
 
 fn join(code: &str) -> Command {
@@ -93,8 +93,8 @@ fn an_invite_works_until_it_runs_out() {
 
 #[test]
 fn a_revoked_invite_opens_nothing() {
-    let revoked = Event::InviteRevoked { code: INVITE.into() };
-    let revoke = || Command::RevokeInvite { code: "invite-22".into() };
+    let revoked = Event::InviteRevoked { invite_id: InviteId::of(INVITE) };
+    let revoke = || Command::RevokeInvite { invite: InviteId::of(INVITE) };
     given::<Room>(with([created(None)])).by(DAVE).when(revoke()).then([revoked.clone()]);
     let after = || with([created(None), revoked.clone()]);
     given::<Room>(after()).by(BOB).when(join(INVITE)).then_rejected(Rejection::NotFound("room"));
@@ -109,7 +109,7 @@ fn an_archived_room_lets_nobody_in_by_an_invite() {
 
 #[test]
 fn admins_make_and_end_invites_and_change_the_code_and_members_do_not() {
-    let commands = [create(INVITE, None), Command::RevokeInvite { code: INVITE.into() }, rotate("NEWCODE2")];
+    let commands = [create(INVITE, None), Command::RevokeInvite { invite: InviteId::of(INVITE) }, rotate("NEWCODE2")];
     for command in commands {
         given::<Room>(with([])).by(ERIN).when(command.clone()).then_forbidden();
         given::<Room>(with([])).by(BOB).when(command).then_rejected(Rejection::NotAMember);
@@ -156,9 +156,9 @@ fn after_a_change_the_old_code_opens_nothing() {
 fn a_hundred_invites_stand_at_once_and_those_that_ran_out_make_room() {
     let hundred = || with((0..MAX_INVITES).map(|number| for_an_hour(&format!("INVITE{number}"))));
     given::<Room>(hundred()).when(create("ONEMORE2", None)).then_conflict();
-    let one_more = Event::InviteCreated { code: "ONEMORE2".into(), max_uses: None, expires_at: None };
+    let one_more = Event::InviteCreated { invite_id: InviteId::of("ONEMORE2"), max_uses: None, expires_at: None };
     let later = NOON + TimeDelta::hours(1);
     let room = given::<Room>(hundred()).at(later).when(create("ONEMORE2", None)).then([one_more]);
     assert_eq!(room.interior().unwrap().invites.len(), MAX_INVITES, "there is an end to what a room holds");
-    assert!(room.interior().unwrap().invites.contains_key("ONEMORE2"));
+    assert!(room.interior().unwrap().invites.contains_key(&InviteId::of("ONEMORE2")));
 }

@@ -1,7 +1,9 @@
 //! What the domain promises: rules as given/when/then, laws as properties, and every version ever written still read.
 
 mod arbitrary;
+mod call;
 mod envelope;
+mod fold;
 mod guests;
 mod invites;
 mod laws;

@@ -9,6 +9,7 @@ use std::{
 use schemars::{JsonSchema, generate::Contract};
 use serde_json::{Value, json};
 use voxlog_core::{
+    ambient, call,
     envelope::Envelope,
     event::Event,
     message, room, schema,
@@ -74,9 +75,24 @@ fn variant(event: &Event) -> &'static str {
             message::Event::ReactionAdded { .. } => "reaction.added",
             message::Event::ReactionRemoved { .. } => "reaction.removed",
         },
+        Event::Call(event) => match event {
+            call::Event::Started { .. } => "call.started",
+            call::Event::Joined { .. } => "call.joined",
+            call::Event::Left { .. } => "call.left",
+            call::Event::Updated { .. } => "call.updated",
+            call::Event::Ended { .. } => "call.ended",
+        },
+        Event::Ambient(event) => match event {
+            ambient::Event::PresenceChanged { .. } => "presence.changed",
+            ambient::Event::TypingStarted { .. } => "typing.started",
+            ambient::Event::TypingStopped { .. } => "typing.stopped",
+            ambient::Event::SpeakingChanged { .. } => "speaking.changed",
+            ambient::Event::SignalSent { .. } => "signal.sent",
+        },
         Event::User(event) => match event {
             user::Event::Registered { .. } => "user.registered",
             user::Event::Updated { .. } => "user.updated",
+            user::Event::Erased { .. } => "user.erased",
             user::Event::SessionStarted { .. } => "session.started",
             user::Event::SessionRevoked { .. } => "session.revoked",
             user::Event::ReadMarked { .. } => "read.marked",
