@@ -14,7 +14,7 @@ use voxlog_core::{
 };
 
 use crate::{
-    ReadModel, checkpoint, parked,
+    ReadModel, checkpoint, erasure, parked,
     projection::{self, Applied},
 };
 
@@ -78,9 +78,10 @@ async fn apply_once(
     if at != Some(from) {
         return Ok(Outcome::Moved(at.unwrap_or_default()));
     }
+    let counting = erasure::those_that_count(&mut tx, records).await?;
     let held = parked::owners(&mut tx, partition).await?;
     let mut batch = Batch { tx: &mut tx, partition, held, applied: 0 };
-    batch.take(records).await?;
+    batch.take(&counting).await?;
     let applied = batch.applied;
     if !checkpoint::save(&mut tx, partition, from, to).await? {
         return Ok(Outcome::Moved(checkpoint::load(&mut tx, partition).await?));
@@ -141,9 +142,9 @@ struct Batch<'a> {
 type Decoded<'a> = (&'a Stored, Chain, Applied);
 
 impl Batch<'_> {
-    async fn take(&mut self, records: &[Stored]) -> Result<(), sqlx::Error> {
+    async fn take(&mut self, records: &[&Stored]) -> Result<(), sqlx::Error> {
         let mut decoded = Vec::with_capacity(records.len());
-        for record in records {
+        for &record in records {
             let Subject::Chain(chain) = record.subject else { continue };
             if self.is_held(chain, record.seq) {
                 self.park(record, chain, BEHIND).await?;

@@ -115,9 +115,8 @@ pub(crate) async fn all(connection: &mut PgConnection) -> Result<Vec<Position>, 
     let select = "SELECT partition, seq FROM checkpoints ORDER BY partition";
     let rows = sqlx::query(select).fetch_all(connection).await?;
     let position = |row| {
-        let partition: i32 = Row::try_get(row, "partition")?;
-        let partition = u16::try_from(partition).map_err(|error| sqlx::Error::Decode(error.into()))?;
-        Ok(Position { partition: Partition(partition), seq: columns::seq(row, "seq")? })
+        let partition = columns::partition(Row::try_get(row, "partition")?)?;
+        Ok(Position { partition, seq: columns::seq(row, "seq")? })
     };
     rows.iter().map(position).collect()
 }

@@ -23,6 +23,11 @@ pub(crate) fn integer(partition: Partition) -> i32 {
     i32::from(partition.0)
 }
 
+/// A partition that stands in a column.
+pub(crate) fn partition(number: i32) -> Result<Partition, sqlx::Error> {
+    Ok(Partition(u16::try_from(number).map_err(|error| sqlx::Error::Decode(error.into()))?))
+}
+
 /// A text that PostgreSQL can hold: it has no U+0000, so the replacement character stands in its place. Otherwise one
 /// such character in a message would keep the whole room from its read model.
 pub(crate) fn text(text: &str) -> Cow<'_, str> {

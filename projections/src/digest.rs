@@ -1,6 +1,7 @@
 //! What the read models say, as a number per table: equal content has equal digests, whatever the order in which it
 //! was written. Columns that tell of the writing itself (when a row was applied, how often it was tried) don't count.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use sqlx::{AssertSqlSafe, PgConnection, Postgres, Transaction};
 use voxlog_core::position::Position;
@@ -9,7 +10,7 @@ use crate::{ReadModel, checkpoint};
 
 /// A table, the columns that count, and which rows do. Messages that were not recorded leave the log by themselves, so
 /// a rebuild may not find them.
-const TABLES: [(&str, &str, &str); 13] = [
+const TABLES: [(&str, &str, &str); 16] = [
     ("users", "id, username, name_key, display_name, avatar_url, guest, registered_at, terms", "true"),
     (
         "rooms",
@@ -17,11 +18,12 @@ const TABLES: [(&str, &str, &str); 13] = [
          archived_at, seq",
         "true",
     ),
+    ("erased_users", "id, erased_at", "true"),
     ("members", "room_id, user_id, role, joined_at, seq", "true"),
     ("mutes", "room_id, user_id, until, reason, actor_id, muted_at", "true"),
     ("bans", "room_id, user_id, until, reason, actor_id, banned_at, seq", "true"),
     ("requests", "room_id, user_id, role, requested_at, seq", "true"),
-    ("invites", "room_id, code, max_uses, uses, expires_at, creator_id, created_at, seq", "true"),
+    ("invites", "room_id, id, max_uses, uses, expires_at, creator_id, created_at, seq", "true"),
     (
         "messages",
         "room_id, id, seq, author_id, content, kind, reply_to, thread_root, posted_at, edited_at, deleted_at, terms",
@@ -31,11 +33,13 @@ const TABLES: [(&str, &str, &str); 13] = [
     ("reactions", "room_id, message_id, emoji, user_id, seq, added_at", "true"),
     ("pins", "room_id, message_id, actor_id, seq, pinned_at", "true"),
     ("markers", "user_id, room_id, seq", "true"),
+    ("calls", "room_id, seq, id, started_by, started_at, seats, ended_at", "true"),
+    ("call_stays", "room_id, call_seq, seq, session, user_id, joined_at, left_at", "true"),
     ("parked_events", "partition, seq, owner, class, payload", "true"),
 ];
 
 /// A table's content.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TableDigest {
     /// Which table.

@@ -13,6 +13,8 @@ pub mod read_model;
 
 pub mod projection;
 
+pub mod calls;
+pub mod erasure;
 pub mod invites;
 pub mod markers;
 pub mod members;
@@ -27,8 +29,10 @@ pub mod users;
 
 pub mod checkpoint;
 pub mod health;
+pub mod last_seen;
 pub mod parked;
 pub mod projector;
+pub mod standing;
 
 mod batch;
 
@@ -42,3 +46,4 @@ mod schema;
 pub use health::Health;
 pub use page::Page;
 pub use read_model::ReadModel;
+pub use standing::{Standing, standings};

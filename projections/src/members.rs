@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::Serialize;
 use sqlx::{PgConnection, Row, postgres::PgRow};
+use uuid::Uuid;
 use voxlog_core::{
     clock::Time,
     event::Event,
@@ -32,6 +33,9 @@ pub struct Member {
     pub role: Role,
     /// Since when.
     pub joined_at: Time,
+    /// When they were last there, as far as others could see; absent for who hides and who was never here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_seen_at: Option<Time>,
     /// May read but not write; see `muted_until`.
     pub muted: bool,
     /// When a mute ends by itself; null means never, or not muted.
@@ -201,6 +205,7 @@ pub async fn members(
     limit: usize,
 ) -> Result<Page<Member>, sqlx::Error> {
     let select = "SELECT m.user_id, u.username, u.display_name, m.role, m.joined_at, m.seq,
+             (SELECT at FROM last_seen AS l WHERE l.user_id = m.user_id) AS last_seen_at,
              s.user_id IS NOT NULL AS muted, s.until
          FROM members AS m LEFT JOIN users AS u ON u.id = m.user_id
              LEFT JOIN mutes AS s ON s.room_id = m.room_id AND s.user_id = m.user_id
@@ -231,6 +236,24 @@ pub async fn role(db: &ReadModel, room: RoomId, user: UserId) -> Result<Option<R
     query.fetch_optional(db.pool()).await?.map(|row| columns::named(&row, "role")).transpose()
 }
 
+/// Rooms that a user is in, or asks to be let into, `limit` of them.
+pub async fn rooms_with(db: &ReadModel, user: UserId, limit: usize) -> Result<Vec<RoomId>, sqlx::Error> {
+    let select = "SELECT room_id FROM members WHERE user_id = $1
+         UNION SELECT room_id FROM requests WHERE user_id = $1 LIMIT $2";
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let rows: Vec<Uuid> = sqlx::query_scalar(select).bind(user.as_uuid()).bind(limit).fetch_all(db.pool()).await?;
+    Ok(rows.into_iter().map(RoomId::from_uuid).collect())
+}
+
+/// Who could run a room in its owner's place: an admin, or else the member who has been there for the longest. A guest
+/// can't.
+pub async fn heir(db: &ReadModel, room: RoomId) -> Result<Option<UserId>, sqlx::Error> {
+    let select = "SELECT user_id FROM members WHERE room_id = $1 AND role IN ('admin', 'member')
+         ORDER BY role, seq LIMIT 1";
+    let heir: Option<Uuid> = sqlx::query_scalar(select).bind(room.as_uuid()).fetch_optional(db.pool()).await?;
+    Ok(heir.map(UserId::from_uuid))
+}
+
 fn read_member(row: &PgRow) -> Result<Member, sqlx::Error> {
     Ok(Member {
         user_id: columns::user(row, "user_id")?,
@@ -238,6 +261,7 @@ fn read_member(row: &PgRow) -> Result<Member, sqlx::Error> {
         display_name: row.try_get("display_name")?,
         role: columns::named(row, "role")?,
         joined_at: row.try_get("joined_at")?,
+        last_seen_at: row.try_get("last_seen_at")?,
         muted: row.try_get("muted")?,
         muted_until: row.try_get("until")?,
         seq: columns::seq(row, "seq")?,

@@ -1,8 +1,8 @@
 //! Events that could not be applied: kept with their error, visible, and tried again in their order.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use bytes::Bytes;
+use schemars::JsonSchema;
 use serde::Serialize;
 use sqlx::{PgConnection, Row, postgres::PgRow};
 use uuid::Uuid;
@@ -11,17 +11,18 @@ use voxlog_core::{
     envelope::Header,
     id::{RoomId, UserId},
     log::Stored,
-    position::{Chain, Class, Partition, Seq},
+    position::{Chain, Class, Partition, Position, Seq},
 };
 
-use crate::{ReadModel, batch, checkpoint, columns};
+use crate::{Page, ReadModel, batch, checkpoint, columns, erasure, page::one_more};
 
 /// How many events of one owner are tried in one transaction.
 const RETRY_BATCH: i64 = 500;
 
 /// An event that waits.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "ParkedEvent")]
 pub struct Parked {
     /// Where it stands in the log.
     pub partition: Partition,
@@ -41,7 +42,7 @@ pub struct Parked {
 }
 
 /// What came of trying parked events again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Retried {
     /// Events that are applied now.
@@ -59,10 +60,29 @@ pub async fn parked(db: &ReadModel, limit: usize) -> Result<Vec<Parked>, sqlx::E
     rows.iter().map(read).collect()
 }
 
+/// A page of them: those after a position.
+pub async fn parked_after(db: &ReadModel, after: Option<Position>, limit: usize) -> Result<Page<Parked>, sqlx::Error> {
+    let select = "SELECT partition, seq, owner, type, error, attempts, parked_at FROM parked_events
+         WHERE (partition, seq) > ($1, $2) ORDER BY partition, seq LIMIT $3";
+    let (partition, seq) = after.map_or((-1, 0), |it| (columns::integer(it.partition), columns::bigint(it.seq)));
+    let query = sqlx::query(select).bind(partition).bind(seq).bind(one_more(limit));
+    let rows = query.fetch_all(db.pool()).await?;
+    let events = rows.iter().map(read).collect::<Result<Vec<_>, _>>()?;
+    Ok(Page::cut(events, limit, |it| Position { partition: it.partition, seq: it.seq }.to_string()))
+}
+
 /// How many events of a partition are parked.
 pub async fn count(db: &ReadModel, partition: Partition) -> Result<i64, sqlx::Error> {
     let select = "SELECT count(*) FROM parked_events WHERE partition = $1";
     sqlx::query_scalar(select).bind(columns::integer(partition)).fetch_one(db.pool()).await
+}
+
+/// How many events are parked, by partition; those without any are left out.
+pub async fn counts(db: &ReadModel) -> Result<HashMap<Partition, i64>, sqlx::Error> {
+    let select = "SELECT partition, count(*) FROM parked_events GROUP BY partition";
+    let rows: Vec<(i32, i64)> = sqlx::query_as(select).fetch_all(db.pool()).await?;
+    let counted = |(partition, count)| Ok((columns::partition(partition)?, count));
+    rows.into_iter().map(counted).collect()
 }
 
 /// Tries the parked events again, of one owner or of all, each owner's in their order up to the first that fails. May
@@ -72,7 +92,7 @@ pub async fn retry_parked(db: &ReadModel, owner: Option<Uuid>) -> Result<Retried
     let rows: Vec<(i32, Uuid)> = sqlx::query_as(select).bind(owner).fetch_all(db.pool()).await?;
     let mut total = Retried::default();
     for (partition, owner) in rows {
-        let partition = Partition(u16::try_from(partition).map_err(|error| sqlx::Error::Decode(error.into()))?);
+        let partition = columns::partition(partition)?;
         loop {
             let step = retry_some(db, partition, owner).await?;
             total.applied += step.applied;
@@ -91,6 +111,26 @@ struct Step {
     more: bool,
 }
 
+/// A parked event as it was in the log.
+struct Waiting {
+    seq: Seq,
+    chain: Chain,
+    payload: Vec<u8>,
+}
+
+impl Waiting {
+    fn read(row: &PgRow, owner: Uuid) -> Result<Self, sqlx::Error> {
+        let chain = chain(owner, row.try_get("class")?);
+        Ok(Self { seq: columns::seq(row, "seq")?, chain, payload: row.try_get("payload")? })
+    }
+}
+
+impl erasure::Record for Waiting {
+    fn payload(&self) -> &[u8] {
+        &self.payload
+    }
+}
+
 /// Holds the checkpoint's lock, so that no projector parks or applies an event of this owner meanwhile.
 async fn retry_some(db: &ReadModel, partition: Partition, owner: Uuid) -> Result<Step, sqlx::Error> {
     let mut tx = db.pool().begin().await?;
@@ -99,17 +139,18 @@ async fn retry_some(db: &ReadModel, partition: Partition, owner: Uuid) -> Result
          ORDER BY seq LIMIT $3";
     let query = sqlx::query(select).bind(columns::integer(partition)).bind(owner).bind(RETRY_BATCH);
     let rows = query.fetch_all(&mut *tx).await?;
+    let waiting = rows.iter().map(|row| Waiting::read(row, owner)).collect::<Result<Vec<_>, _>>()?;
+    let counting: HashSet<Seq> = erasure::those_that_count(&mut tx, &waiting).await?.iter().map(|it| it.seq).collect();
     let mut done = Vec::new();
     let mut stuck = false;
-    for row in &rows {
-        let seq = columns::seq(row, "seq")?;
-        let tried = retry_one(&mut tx, partition, seq, owner, row).await?;
+    for event in &waiting {
+        let tried = if counting.contains(&event.seq) { retry_one(&mut tx, partition, event).await? } else { Ok(()) };
         if let Err(error) = tried {
-            record_attempt(&mut tx, partition, seq, &error).await?;
+            record_attempt(&mut tx, partition, event.seq, &error).await?;
             stuck = true;
             break;
         }
-        done.push(columns::bigint(seq));
+        done.push(columns::bigint(event.seq));
     }
     let applied = done.len() as u64;
     let delete = "DELETE FROM parked_events WHERE partition = $1 AND seq = ANY($2)";
@@ -122,12 +163,9 @@ async fn retry_some(db: &ReadModel, partition: Partition, owner: Uuid) -> Result
 async fn retry_one(
     tx: &mut PgConnection,
     partition: Partition,
-    seq: Seq,
-    owner: Uuid,
-    row: &PgRow,
+    Waiting { seq, chain, payload }: &Waiting,
 ) -> Result<Result<(), String>, sqlx::Error> {
-    let payload = Bytes::from(row.try_get::<Vec<u8>, _>("payload")?);
-    let event = match batch::decode(partition, seq, chain(owner, row.try_get("class")?), &payload) {
+    let event = match batch::decode(partition, *seq, *chain, payload) {
         Ok(event) => event,
         Err(error) => return Ok(Err(error.to_string())),
     };
@@ -192,9 +230,8 @@ fn chain(owner: Uuid, class: &str) -> Chain {
 }
 
 fn read(row: &PgRow) -> Result<Parked, sqlx::Error> {
-    let partition: i32 = row.try_get("partition")?;
     Ok(Parked {
-        partition: Partition(u16::try_from(partition).map_err(|error| sqlx::Error::Decode(error.into()))?),
+        partition: columns::partition(row.try_get("partition")?)?,
         seq: columns::seq(row, "seq")?,
         owner: row.try_get("owner")?,
         kind: row.try_get("type")?,

@@ -13,8 +13,8 @@ use voxlog_core::{
 };
 
 use crate::{
-    invites::Invites, markers::Markers, members::Members, mentions::Mentions, messages::Messages, pins::Pins,
-    reactions::Reactions, requests::Requests, rooms::Rooms, users::Users,
+    calls::Calls, erasure::Erasures, invites::Invites, markers::Markers, members::Members, mentions::Mentions,
+    messages::Messages, pins::Pins, reactions::Reactions, requests::Requests, rooms::Rooms, users::Users,
 };
 
 /// An event at its place in the log, on its way into the read models.
@@ -31,7 +31,7 @@ pub struct Applied {
 /// A read model: some tables, and how events change them.
 ///
 /// What it writes is a function of the events of one owner (a room or a user) in their order, and of nothing else: no
-/// clock, no other owner's rows. Only so does a rebuild come to the same.
+/// clock, no other owner's rows. Only so does a rebuild come to the same. The one exception is [`Erasures`].
 #[async_trait]
 pub trait Projection: Send + Sync {
     /// What people call it.
@@ -46,18 +46,21 @@ pub trait Projection: Send + Sync {
 }
 
 /// Every read model, in the order in which they apply an event: what belongs to a message after the messages.
-pub const ALL: [&dyn Projection; 10] =
-    [&Users, &Rooms, &Members, &Requests, &Invites, &Messages, &Mentions, &Reactions, &Pins, &Markers];
+pub const ALL: [&dyn Projection; 12] = [
+    &Erasures, &Users, &Rooms, &Members, &Requests, &Invites, &Messages, &Mentions, &Reactions, &Pins, &Markers, &Calls,
+];
 
 /// Events of one kind can be applied together, in one statement per read model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Registered,
     Profile,
+    Erased,
     Session,
     Marked,
     /// Alone in its layer: a room's events build on each other.
     Room,
+    Call,
     Posted,
     Edited,
     Deleted,
@@ -88,9 +91,12 @@ impl Applied {
         match &self.envelope.event {
             Event::User(user::Event::Registered { .. }) => Kind::Registered,
             Event::User(user::Event::Updated { .. }) => Kind::Profile,
+            Event::User(user::Event::Erased { .. }) => Kind::Erased,
             Event::User(user::Event::SessionStarted { .. } | user::Event::SessionRevoked { .. }) => Kind::Session,
             Event::User(user::Event::ReadMarked { .. }) => Kind::Marked,
             Event::Room(_) => Kind::Room,
+            // What is told beside the log stands on no chain, so none of it comes here.
+            Event::Call(_) | Event::Ambient(_) => Kind::Call,
             Event::Message(message::Event::Posted { .. }) => Kind::Posted,
             Event::Message(message::Event::Edited { .. }) => Kind::Edited,
             Event::Message(message::Event::Deleted { .. }) => Kind::Deleted,

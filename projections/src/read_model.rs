@@ -52,6 +52,14 @@ impl ReadModel {
         &self.pool
     }
 
+    pub(crate) const fn options(&self) -> &PgConnectOptions {
+        &self.options
+    }
+
+    pub(crate) const fn schema(&self) -> &Schema {
+        &self.schema
+    }
+
     /// Whether PostgreSQL answers. May take as long as PostgreSQL does.
     pub async fn is_reachable(&self) -> bool {
         sqlx::query("SELECT 1").execute(&self.pool).await.is_ok()
@@ -66,5 +74,10 @@ impl ReadModel {
 /// How to connect so that unqualified names mean `schema`. The time zone is fixed because digests read times as text.
 pub(crate) fn options(url: &str, schema: &Schema) -> Result<PgConnectOptions, sqlx::Error> {
     let options = PgConnectOptions::from_str(url)?.application_name("voxlog");
-    Ok(options.options([("search_path", schema.as_str()), ("timezone", "UTC")]))
+    Ok(within(options.options([("timezone", "UTC")]), schema))
+}
+
+/// The same connection, in which unqualified names mean another schema. Of two such options PostgreSQL takes the last.
+pub(crate) fn within(options: PgConnectOptions, schema: &Schema) -> PgConnectOptions {
+    options.options([("search_path", schema.as_str())])
 }

@@ -7,7 +7,8 @@
 use std::sync::Arc;
 
 use futures_util::future;
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use sqlx::{Connection, Executor, PgConnection, migrate::MigrateError, postgres::PgConnectOptions};
 use voxlog_core::{
     log::{Log, ReadError},
@@ -17,7 +18,7 @@ use voxlog_core::{
 use crate::{
     ReadModel,
     digest::{Digest, Snapshot, TableDigest},
-    read_model,
+    last_seen, read_model,
     schema::{self, SCHEMA_LOCK, Schema},
 };
 
@@ -29,7 +30,9 @@ use sides::{Sides, Watcher};
 const REBUILD_LOCK: i32 = 0x0076_6f78;
 
 /// What to do with the rebuilt tables.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(rename = "RebuildMode")]
 pub enum Mode {
     /// Compare them with the live ones, then put them in their place.
     Swap,
@@ -38,7 +41,8 @@ pub enum Mode {
 }
 
 /// How far a partition is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "RebuildProgress")]
 pub struct Progress {
     /// Which.
     pub partition: Partition,
@@ -49,7 +53,7 @@ pub struct Progress {
 }
 
 /// A table, live and rebuilt.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Compared {
     /// As it was.
@@ -61,8 +65,9 @@ pub struct Compared {
 }
 
 /// What came of a rebuild.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "RebuildReport")]
 pub struct Report {
     /// Table by table.
     pub tables: Vec<Compared>,
@@ -101,8 +106,17 @@ pub async fn rebuild(
     mode: Mode,
     progress: impl Fn(Progress) + Send + Sync,
 ) -> Result<Report, RebuildError> {
-    let name = Schema::parse(schema)?;
-    let mut rebuild = Rebuild::begin(log, url, name, &progress).await?;
+    rebuild_of(log, &ReadModel::connect(url, schema)?, mode, progress).await
+}
+
+/// The same of read models that somebody is connected to. Whoever reads them through `live` goes on with the new tables.
+pub async fn rebuild_of(
+    log: Arc<dyn Log>,
+    live: &ReadModel,
+    mode: Mode,
+    progress: impl Fn(Progress) + Send + Sync,
+) -> Result<Report, RebuildError> {
+    let mut rebuild = Rebuild::begin(log, live, &progress).await?;
     rebuild.sides.fill().await?;
     let mut report = rebuild.compare().await?;
     if mode == Mode::Swap {
@@ -121,16 +135,16 @@ struct Rebuild<'a> {
 }
 
 impl<'a> Rebuild<'a> {
-    async fn begin(log: Arc<dyn Log>, url: &str, name: Schema, progress: Watcher<'a>) -> Result<Self, RebuildError> {
-        let live_options = read_model::options(url, &name)?;
+    async fn begin(log: Arc<dyn Log>, live: &ReadModel, progress: Watcher<'a>) -> Result<Self, RebuildError> {
+        let (live_options, name) = (live.options().clone(), live.schema().clone());
         let mut guard = PgConnection::connect_with(&live_options).await?;
         lock_out_others(&mut guard, &name).await?;
-        let live = ReadModel::open(live_options, name.clone());
+        let live = ReadModel::open(live_options.clone(), name.clone());
         live.migrate().await?;
         let fresh = name.beside("next");
         schema::drop_schema(&mut guard, &fresh).await?;
         schema::drop_schema(&mut guard, &name.beside("old")).await?;
-        let next = ReadModel::open(hasty(read_model::options(url, &fresh)?), fresh);
+        let next = ReadModel::open(hasty(read_model::within(live_options, &fresh)), fresh);
         next.migrate().await?;
         Ok(Self { sides: Sides { log, live, next, progress }, name, guard })
     }
@@ -152,6 +166,7 @@ impl<'a> Rebuild<'a> {
         sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(SCHEMA_LOCK).execute(&mut *standstill).await?;
         stop_projectors(&mut standstill).await?;
         self.sides.level().await?;
+        last_seen::carry_over(&mut standstill, &self.name, &self.name.beside("next")).await?;
         schema::rename_schema(&mut standstill, &self.name, &self.name.beside("old")).await?;
         schema::rename_schema(&mut standstill, &self.name.beside("next"), &self.name).await?;
         standstill.commit().await?;

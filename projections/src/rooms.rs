@@ -270,6 +270,33 @@ pub async fn public_rooms(
     Ok(Page::cut(rooms, limit, |room| room.cursor().to_string()))
 }
 
+/// Rooms of any kind, for operators: those of that id or code, or whose name or description contains `query`, the newest
+/// first.
+pub async fn all_rooms(
+    db: &ReadModel,
+    query: Option<&str>,
+    after: Option<RoomCursor>,
+    limit: usize,
+) -> Result<Page<Room>, sqlx::Error> {
+    let select = select!(
+        "",
+        "WHERE ($1::text IS NULL OR r.name ILIKE $1 OR r.description ILIKE $1 OR r.code = $2 OR r.id = $3)
+             AND (r.created_at, r.id) < (COALESCE($4, 'infinity'::timestamptz), $5)
+         ORDER BY r.created_at DESC, r.id DESC LIMIT $6"
+    );
+    let rows = sqlx::query(select)
+        .bind(query.map(containing))
+        .bind(columns::maybe_text(query))
+        .bind(query.and_then(|query| query.parse::<Uuid>().ok()))
+        .bind(after.map(|it| it.created_at))
+        .bind(after.map_or(Uuid::max(), |it| it.id.as_uuid()))
+        .bind(one_more(limit))
+        .fetch_all(db.pool())
+        .await?;
+    let rooms = rows.iter().map(read).collect::<Result<Vec<_>, _>>()?;
+    Ok(Page::cut(rooms, limit, |room| room.cursor().to_string()))
+}
+
 /// How many rooms [`public_rooms`] has in all.
 pub async fn count_public_rooms(db: &ReadModel, query: Option<&str>) -> Result<i64, sqlx::Error> {
     let select = "SELECT count(*) FROM rooms WHERE is_public AND archived_at IS NULL
@@ -298,6 +325,15 @@ pub async fn rooms_of(
     let rows = sqlx::query(select).bind(user.as_uuid()).bind(after).bind(one_more(limit)).fetch_all(db.pool()).await?;
     let rooms = rows.iter().map(read_of).collect::<Result<Vec<_>, _>>()?;
     Ok(Page::cut(rooms, limit, |it| it.room.id.to_string()))
+}
+
+/// Open rooms that a user owns, `limit` of them.
+pub async fn owned_by(db: &ReadModel, user: UserId, limit: usize) -> Result<Vec<(RoomId, String)>, sqlx::Error> {
+    let select = "SELECT r.id, r.name FROM members AS seat JOIN rooms AS r ON r.id = seat.room_id
+         WHERE seat.user_id = $1 AND seat.role = 'owner' AND r.archived_at IS NULL ORDER BY r.id LIMIT $2";
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let rows = sqlx::query(select).bind(user.as_uuid()).bind(limit).fetch_all(db.pool()).await?;
+    rows.iter().map(|row| Ok((columns::room(row, "id")?, row.try_get("name")?))).collect()
 }
 
 /// The pattern of `ILIKE` for texts that contain `query` as it is.

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use voxlog_core::{clock::Time, event::Event, id::UserId, user};
 
 use crate::{
-    Page, ReadModel, columns,
+    Page, ReadModel, columns, erasure,
     page::one_more,
     projection::{Applied, Projection},
     search::{Query, terms},
@@ -23,8 +23,8 @@ use crate::{
 pub struct User {
     /// Who.
     pub id: UserId,
-    /// Unique, 3 to 32 characters.
-    pub username: String,
+    /// Unique, 3 to 32 characters; null when they were erased.
+    pub username: Option<String>,
     /// What people call them, when that is another name.
     pub display_name: Option<String>,
     /// An https address of a picture.
@@ -33,6 +33,13 @@ pub struct User {
     pub guest: bool,
     /// Since when.
     pub registered_at: Time,
+    /// When they were last there, as far as others could see; absent for who hides and who was never here, and in lists:
+    /// nobody sees at a glance when everybody comes and goes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_seen_at: Option<Time>,
+    /// When they were erased: nobody is behind this id any more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub erased_at: Option<Time>,
 }
 
 /// A place in the list of users, which runs by username without regard to case: that of the last one seen. Written as
@@ -152,15 +159,36 @@ impl Profiles {
 }
 
 macro_rules! select {
-    ($rest:literal) => {
-        concat!("SELECT id, username, name_key, display_name, avatar_url, guest, registered_at FROM users ", $rest)
+    ($last_seen:literal, $rest:literal) => {
+        concat!(
+            "SELECT id, username, name_key, display_name, avatar_url, guest, registered_at, ",
+            $last_seen,
+            " AS last_seen_at FROM users ",
+            $rest
+        )
     };
 }
 
-/// One user.
+/// One user. Of one who was erased nothing is known but that, and since when there was somebody: the id tells.
 pub async fn user(db: &ReadModel, id: UserId) -> Result<Option<User>, sqlx::Error> {
-    let row = sqlx::query(select!("WHERE id = $1")).bind(id.as_uuid()).fetch_optional(db.pool()).await?;
-    row.as_ref().map(read).transpose()
+    let row = sqlx::query(select!("(SELECT at FROM last_seen WHERE user_id = users.id)", "WHERE id = $1"))
+        .bind(id.as_uuid())
+        .fetch_optional(db.pool())
+        .await?;
+    if let Some(row) = row {
+        return read(&row).map(Some);
+    }
+    let erased_at = erasure::erased_at(db, id).await?;
+    Ok(erased_at.map(|erased_at| User {
+        id,
+        username: None,
+        display_name: None,
+        avatar_url: None,
+        guest: false,
+        registered_at: id.time(),
+        last_seen_at: None,
+        erased_at: Some(erased_at),
+    }))
 }
 
 /// Those who have, for every word of `query`, a name or a part of a name that begins so; without a query everybody. By
@@ -171,8 +199,10 @@ pub async fn users(
     after: Option<UserCursor>,
     limit: usize,
 ) -> Result<Page<User>, sqlx::Error> {
-    const EVERYBODY: &str = select!("WHERE (name_key, id) > ($1 COLLATE \"C\", $2) ORDER BY name_key, id LIMIT $3");
+    const EVERYBODY: &str =
+        select!("NULL::timestamptz", "WHERE (name_key, id) > ($1 COLLATE \"C\", $2) ORDER BY name_key, id LIMIT $3");
     const NAMED: &str = select!(
+        "NULL::timestamptz",
         "WHERE (name_key, id) > ($1 COLLATE \"C\", $2) AND terms @@ $4::tsquery ORDER BY name_key, id LIMIT $3"
     );
     let (name_key, id) = after.map_or((String::new(), Uuid::nil()), |it| (it.name_key, it.id.as_uuid()));
@@ -200,6 +230,8 @@ fn read(row: &PgRow) -> Result<User, sqlx::Error> {
         avatar_url: row.try_get("avatar_url")?,
         guest: row.try_get("guest")?,
         registered_at: row.try_get("registered_at")?,
+        last_seen_at: row.try_get("last_seen_at")?,
+        erased_at: None,
     })
 }
 
