@@ -8,9 +8,9 @@
 //! * Live means live: it begins where the log ends, or where the former relay stopped within the last minute. Who must
 //!   not miss anything that happens in their own absence uses a durable consumer on the log's streams.
 //!
-//! Of all processes that run it, the one that holds the [`Lease`] publishes. The lease carries how far everything was
-//! published, and a position enters it only when the server has answered on the same connection after the publish: so
-//! whoever takes over repeats some events and skips none.
+//! Of all processes that run it one acts. It leaves to the next how far everything was published, and a position enters
+//! the lease only when the server has answered on the same connection after the publish: so whoever takes over repeats
+//! some events and skips none.
 
 use std::{
     sync::{
@@ -25,151 +25,39 @@ use futures_util::{
     StreamExt,
     future::{join_all, try_join_all},
 };
-use tokio::{
-    task::JoinSet,
-    time::{sleep, timeout},
-};
-use tokio_util::sync::CancellationToken;
+use tokio::{task::JoinSet, time::sleep};
 use voxlog_core::{
-    clock::SystemClock,
-    id::NodeId,
     log::{Log, Namespace, ReadError, Stored, Subject},
     position::{Chain, Partition, Seq},
 };
 
-use crate::{Config, Health};
+use crate::{
+    Parts,
+    acting::{Ask, Task},
+};
 
 mod chains;
-mod lease;
 
 use chains::Chains;
-use lease::{Lease, LeaseError, Positions};
 
 /// The pause after a fault of NATS.
 const AFTER_FAULT: Duration = Duration::from_secs(1);
-/// What a shutdown spends on leaving the lease to the next.
-const HAND_OVER: Duration = Duration::from_secs(2);
 
-/// Relays until `shutdown`.
-pub async fn run(
-    config: Config,
+/// The seq up to which each partition was relayed, by partition.
+type Positions = Vec<Seq>;
+
+/// What relays.
+pub(crate) struct Relay {
     log: Arc<dyn Log>,
     client: Client,
     namespace: Namespace,
-    health: Arc<Health>,
-    shutdown: CancellationToken,
-) {
-    let relay = Relay { node: NodeId::mint(&SystemClock), config, log, client, namespace, health };
-    relay.serve(&shutdown).await;
-}
-
-struct Relay {
-    node: NodeId,
-    config: Config,
-    log: Arc<dyn Log>,
-    client: Client,
-    namespace: Namespace,
-    health: Arc<Health>,
-}
-
-/// Why a term is over.
-enum Ended {
-    /// The lease is another's, or can't be renewed.
-    Lost,
-    /// Publishes may have been lost with the old connection.
-    Reconnected,
-    /// We were asked to.
-    Shutdown,
+    refresh: Duration,
 }
 
 impl Relay {
-    /// Stands by, leads, stands by.
-    async fn serve(&self, shutdown: &CancellationToken) {
-        // So that it is measured before this one ever leads.
-        metrics::gauge!("voxlog_relay_leading").set(0);
-        let mut quiet = false;
-        while !shutdown.is_cancelled() {
-            match self.term(shutdown).await {
-                Ok(()) => quiet = false,
-                Err(error) => {
-                    self.health.set(false);
-                    if !std::mem::replace(&mut quiet, true) {
-                        tracing::warn!(%error, "the relay can't work, it keeps trying");
-                    }
-                    tokio::select! {
-                        () = sleep(AFTER_FAULT) => {}
-                        () = shutdown.cancelled() => {}
-                    }
-                }
-            }
-        }
-    }
-
-    /// Waits for the lease, and relays while it lasts.
-    async fn term(&self, shutdown: &CancellationToken) -> Result<(), LeaseError> {
-        let mut lease = tokio::select! {
-            lease = self.acquire() => lease?,
-            () = shutdown.cancelled() => return Ok(()),
-        };
-        // Now that the server has answered: before, the connection may still have been on its way.
-        let connects = self.connects();
-        metrics::gauge!("voxlog_relay_leading").set(1);
-        tracing::info!(node = %self.node, "relaying");
-        let ended = self.lead(&mut lease, connects, shutdown).await;
-        metrics::gauge!("voxlog_relay_leading").set(0);
-        if let Ended::Lost = ended {
-            tracing::warn!(node = %self.node, "another relay took over");
-        }
-        Ok(())
-    }
-
-    async fn acquire(&self) -> Result<Lease, LeaseError> {
-        let bucket = self.namespace.bucket("RELAY");
-        let mut lease = Lease::open(&self.client, bucket, self.node, self.config).await?;
-        self.health.set(true);
-        lease.acquire(|| tails(&*self.log)).await?;
-        Ok(lease)
-    }
-
-    /// Publishes until the lease is lost. Positions enter the lease at every refresh.
-    async fn lead(&self, lease: &mut Lease, connects: u64, shutdown: &CancellationToken) -> Ended {
-        let tracks: Vec<_> = lease.positions().iter().map(|&seq| Arc::new(AtomicU64::new(seq.0))).collect();
-        let mut publishers = JoinSet::new();
-        for (partition, track) in self.log.partitions().all().zip(&tracks) {
-            publishers.spawn(self.publisher(partition).run(track.clone()));
-        }
-        loop {
-            tokio::select! {
-                () = sleep(self.config.refresh) => {}
-                () = shutdown.cancelled() => {
-                    publishers.shutdown().await;
-                    self.hand_over(lease, &tracks, connects).await;
-                    return Ended::Shutdown;
-                }
-            }
-            let positions = read(&tracks);
-            self.measure(&positions).await;
-            // The answer to the renewal's first request proves that the server has what was published before it.
-            let renewed = lease.renew(positions, || self.connects() == connects).await;
-            match renewed {
-                Ok(true) => {}
-                Ok(false) => return Ended::Lost,
-                Err(LeaseError::Reconnected) => return Ended::Reconnected,
-                Err(error) if lease.is_stale() => {
-                    tracing::warn!(%error, "the relay's lease can't be renewed");
-                    return Ended::Lost;
-                }
-                Err(error) => tracing::debug!(%error, "the relay's lease was not renewed this time"),
-            }
-        }
-    }
-
-    /// Leaves the lease to the next at once. Best effort: without it the next one waits until the lease is stale.
-    async fn hand_over(&self, lease: &mut Lease, tracks: &[Arc<AtomicU64>], connects: u64) {
-        let released = lease.release(read(tracks), || self.connects() == connects);
-        if !matches!(timeout(HAND_OVER, released).await, Ok(Ok(_))) {
-            tracing::debug!("the relay's lease was not released");
-        }
+    pub(crate) fn new(Parts { log, client, namespace, config, .. }: &Parts) -> Self {
+        let (log, client, namespace) = (Arc::clone(log), client.clone(), namespace.clone());
+        Self { log, client, namespace, refresh: config.refresh }
     }
 
     fn publisher(&self, partition: Partition) -> Publisher {
@@ -181,25 +69,52 @@ impl Relay {
             chains: Chains::new(),
         }
     }
+}
 
-    /// How often the connection was made: more than before means that it was lost in between.
-    fn connects(&self) -> u64 {
-        self.client.statistics().connects.load(Ordering::Acquire)
+impl Task for Relay {
+    const NAME: &'static str = "relay";
+
+    type Progress = Positions;
+
+    async fn begin(&self, left: Option<Positions>) -> Result<Positions, ReadError> {
+        Ok(start(left, tails(&*self.log).await?))
     }
 
-    /// All partitions at once: the lease must not wait for each that has lost its leader in turn.
-    async fn measure(&self, positions: &Positions) {
-        let measure = async |(partition, seq): (Partition, &Seq)| {
-            let Ok(lag) = lag(&*self.log, partition, *seq).await else { return };
-            #[expect(clippy::cast_precision_loss, reason = "a gauge is a float, and a lag of 2^53 events is no lag")]
-            metrics::gauge!("voxlog_relay_lag_events", "partition" => partition.to_string()).set(lag as f64);
-        };
-        join_all(self.log.partitions().all().zip(positions).map(measure)).await;
+    fn act(&self, from: Positions, tasks: &mut JoinSet<()>) -> Ask<Positions> {
+        let tracks: Arc<[_]> = from.iter().map(|&seq| Arc::new(AtomicU64::new(seq.0))).collect();
+        for (partition, track) in self.log.partitions().all().zip(&*tracks) {
+            tasks.spawn(self.publisher(partition).run(track.clone()));
+        }
+        tasks.spawn(measure(self.log.clone(), tracks.clone(), self.refresh));
+        Box::new(move || read(&tracks))
     }
 }
 
 fn read(tracks: &[Arc<AtomicU64>]) -> Positions {
     tracks.iter().map(|track| Seq(track.load(Ordering::Acquire))).collect()
+}
+
+/// Where to continue: never beyond the log's end, which lies before a saved position only when the log was made anew.
+fn start(saved: Option<Positions>, tails: Positions) -> Positions {
+    match saved {
+        Some(saved) if saved.len() == tails.len() => {
+            saved.into_iter().zip(tails).map(|(saved, tail)| saved.min(tail)).collect()
+        }
+        _ => tails,
+    }
+}
+
+/// All partitions at once: none must wait for those that have lost their leader.
+async fn measure(log: Arc<dyn Log>, tracks: Arc<[Arc<AtomicU64>]>, every: Duration) {
+    let measure = async |(partition, seq): (Partition, Seq)| {
+        let Ok(lag) = lag(&*log, partition, seq).await else { return };
+        #[expect(clippy::cast_precision_loss, reason = "a gauge is a float, and a lag of 2^53 events is no lag")]
+        metrics::gauge!("voxlog_relay_lag_events", "partition" => partition.to_string()).set(lag as f64);
+    };
+    loop {
+        join_all(log.partitions().all().zip(read(&tracks)).map(measure)).await;
+        sleep(every).await;
+    }
 }
 
 /// Where the log ends, and where a relay without a predecessor begins.
@@ -273,5 +188,18 @@ impl Publisher {
         }
         let before = self.log.read_before(chain, seq, 1).await?;
         Ok(before.last().map_or(Seq::ZERO, |stored| stored.seq))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_successor_continues_where_the_log_and_the_predecessor_both_have_been() {
+        let tails = vec![Seq(10), Seq(20)];
+        assert_eq!(start(None, tails.clone()), tails);
+        assert_eq!(start(Some(vec![Seq(7), Seq(25)]), tails.clone()), [Seq(7), Seq(20)]);
+        assert_eq!(start(Some(vec![Seq(7)]), tails.clone()), tails);
     }
 }
