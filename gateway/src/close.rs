@@ -29,11 +29,13 @@ pub enum Close {
     TooManySockets,
     /// The sign-in, or the API key, was revoked. Sign in again.
     Revoked,
+    /// The session goes on with another socket.
+    ResumedElsewhere,
 }
 
 impl Close {
     /// Every reason, for the documents and their tests.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::GoingAway,
         Self::TokenExpired,
         Self::Silent,
@@ -44,6 +46,7 @@ impl Close {
         Self::TooLarge,
         Self::TooManySockets,
         Self::Revoked,
+        Self::ResumedElsewhere,
     ];
 
     const fn parts(self) -> (u16, &'static str) {
@@ -58,6 +61,7 @@ impl Close {
             Self::TooLarge => (4502, "too_large"),
             Self::TooManySockets => (4503, "too_many_sockets"),
             Self::Revoked => (4504, "revoked"),
+            Self::ResumedElsewhere => (4505, "resumed_elsewhere"),
         }
     }
 
@@ -81,6 +85,7 @@ impl Close {
             Self::TooLarge => "send smaller frames",
             Self::TooManySockets => "close another socket first",
             Self::Revoked => "sign in again",
+            Self::ResumedElsewhere => "leave it to the other socket",
             Self::GoingAway | Self::Silent | Self::Internal => "connect again and resume",
         }
     }

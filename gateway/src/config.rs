@@ -6,7 +6,7 @@ use ipnet::IpNet;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::limits::Policies;
+use crate::{identity::Secret, limits::Policies};
 
 /// The settings of one gateway. Shows nothing of the signing key.
 #[derive(Clone)]
@@ -37,6 +37,49 @@ pub struct Config {
     pub connections: Connections,
     /// What hashing a password costs.
     pub password_cost: PasswordCost,
+    /// Calls, and how devices in them find a way to each other.
+    pub voice: Voice,
+    /// Whom anybody may sign in as: the people of the demo. Nobody in production.
+    pub demo: Vec<DemoPerson>,
+}
+
+/// Somebody of the demo. Their password is no secret.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct DemoPerson {
+    /// Their username.
+    pub name: String,
+    /// By which they sign in.
+    pub email: String,
+    /// With which they sign in.
+    pub password: String,
+}
+
+/// Calls, and how devices in them find a way to each other.
+#[derive(Debug, Clone)]
+pub struct Voice {
+    /// `stun:` and `stuns:` URLs (RFC 7064).
+    pub stun_urls: Vec<String>,
+    /// The relays for those who find no other way.
+    pub turn: Option<Turn>,
+    /// How many devices a call takes. Each sends to each of the others, so it is the uplink that says how many.
+    pub seats: u16,
+    /// After how long without anything happening in it a call ends by itself.
+    pub idle: Duration,
+}
+
+impl Default for Voice {
+    fn default() -> Self {
+        Self { stun_urls: Vec::new(), turn: None, seats: 8, idle: Duration::from_hours(1) }
+    }
+}
+
+/// TURN servers that share a secret with the gateways.
+#[derive(Debug, Clone)]
+pub struct Turn {
+    /// `turn:` and `turns:` URLs (RFC 7065).
+    pub urls: Vec<String>,
+    /// What they call `static-auth-secret`.
+    pub secret: Secret,
 }
 
 /// The cost of argon2id, with one lane. Tests take less than the default.
@@ -138,6 +181,8 @@ impl Config {
             trusted_proxies: Vec::new(),
             connections: Connections::default(),
             password_cost: PasswordCost::default(),
+            demo: Vec::new(),
+            voice: Voice::default(),
         }
     }
 }

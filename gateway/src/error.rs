@@ -6,6 +6,7 @@ use axum::http::StatusCode;
 use schemars::JsonSchema;
 use serde::Serialize;
 use voxlog_core::{
+    fold::FoldError,
     log::{AppendError, ReadError},
     rejection::Rejection,
 };
@@ -193,7 +194,7 @@ impl From<Rejection> for Failure {
             Rejection::NotAMember => Code::NotAMember,
             Rejection::Banned => Code::Banned,
             Rejection::Muted => Code::Muted,
-            Rejection::RoomFull { .. } => Code::RoomFull,
+            Rejection::RoomFull { .. } | Rejection::CallFull { .. } => Code::RoomFull,
             Rejection::SlowMode { .. } => Code::SlowMode,
             Rejection::RoomArchived => Code::RoomArchived,
             Rejection::Forbidden(_) => Code::Forbidden,
@@ -213,6 +214,15 @@ impl From<ReadError> for Failure {
     fn from(error: ReadError) -> Self {
         tracing::warn!(%error, "the log could not be read");
         Self::unavailable("the log does not answer just now")
+    }
+}
+
+impl From<FoldError> for Failure {
+    fn from(error: FoldError) -> Self {
+        match error {
+            FoldError::Read(error) => error.into(),
+            FoldError::Decode(error) => Self::internal(&error),
+        }
     }
 }
 

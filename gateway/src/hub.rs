@@ -7,6 +7,7 @@
 //! * [`follow`]: the log → state, ring, sockets.
 //! * [`open`]: how a room gets into memory, and out of it.
 //! * [`catch_up`]: how a socket that is behind comes up to where the fan-out is.
+//! * [`ambient`]: what is true only now.
 //! * [`feed`]: what concerns a user, wherever it happens.
 //! * [`past`]: a room as it was.
 
@@ -23,30 +24,36 @@ use voxlog_core::{
     log::{Log, ReadError},
     position::{Heads, Position},
     rejection::Rejection,
-    room::{self, Role},
+    room::Role,
 };
 use voxlog_projections::ReadModel;
 
-use crate::{config::Config, error::Failure, identity::Revoked};
+use crate::{config::Config, error::Failure, identity::Revoked, presence::Picture, protocol::reply::RoomNow};
 use lane::Lane;
 
+pub mod ambient;
 mod audit;
+mod calls;
 mod catch_up;
 pub mod entry;
+mod exactly;
 mod execute;
 pub mod feed;
 mod follow;
+mod forget;
 mod health;
 mod lane;
 mod markers;
 mod messages;
 mod open;
 mod open_room;
+mod opened;
 pub mod outbox;
 mod pace;
 pub mod past;
 mod ring;
 
+pub use ambient::AmbientFrame;
 pub use entry::Entry;
 pub use feed::{Listening, UserEntry};
 pub use outbox::{Item, Outbox, Waiting};
@@ -78,11 +85,14 @@ pub struct Opening {
     pub reason: Option<&'static str>,
     /// The last seq of each class, at the position of `state`.
     pub heads: Heads,
-    /// The room as it is at `heads`.
-    pub state: room::View,
+    /// The room as it is at `heads`, and who is there now.
+    pub state: RoomNow,
     /// Where the events begin that follow this frame: after these seqs.
     #[serde(skip)]
     pub from: Heads,
+    /// Which version of what is true only now `state` has.
+    #[serde(skip)]
+    pub told: u64,
 }
 
 /// One step of a socket that comes up to the fan-out.
@@ -121,6 +131,7 @@ pub struct Hub {
     markers: markers::Markers,
     catch_ups: Semaphore,
     health: health::Health,
+    picture: Arc<Picture>,
 }
 
 impl Hub {
@@ -137,15 +148,28 @@ impl Hub {
         for partition in log.partitions().all() {
             lanes.push(Arc::new(Lane::at(partition, log.tail(partition).await?)));
         }
-        let feed = Arc::new(feed::Feed::new(revoked, Arc::clone(&clock), config.access_ttl));
+        let (erased, heard) = forget::Erased::new();
+        let feed = Arc::new(feed::Feed::new(erased, revoked, Arc::clone(&clock), config.access_ttl));
         for lane in &lanes {
             tokio::spawn(follow::follow(Arc::clone(&log), Arc::clone(lane), Arc::clone(&feed), over.clone()));
         }
         let (markers, health) = (markers::Markers::default(), health::Health::default());
         let catch_ups = Semaphore::new(CATCH_UPS);
-        let hub = Arc::new(Self { log, read, clock, config, lanes, feed, markers, catch_ups, health });
+        let hub = Arc::new(Self {
+            log,
+            read,
+            clock,
+            config,
+            lanes,
+            feed,
+            markers,
+            catch_ups,
+            health,
+            picture: Arc::default(),
+        });
         tokio::spawn(over.clone().run_until_cancelled_owned(Arc::clone(&hub).watch()));
         tokio::spawn(over.clone().run_until_cancelled_owned(Arc::clone(&hub).sweep()));
+        tokio::spawn(over.clone().run_until_cancelled_owned(Arc::clone(&hub).forget_all(heard)));
         Ok(hub)
     }
 
@@ -158,6 +182,12 @@ impl Hub {
     pub async fn role(self: &Arc<Self>, room: RoomId, user: UserId) -> Result<Option<Role>, Failure> {
         self.open(room).await?;
         Ok(self.lane(room).lock().open(room).and_then(|open| open.state().role(user)))
+    }
+
+    /// Whether people may still come and write.
+    pub async fn is_open(self: &Arc<Self>, room: RoomId) -> Result<bool, Failure> {
+        self.open(room).await?;
+        Ok(self.lane(room).lock().open(room).is_some_and(|open| open.state().is_open()))
     }
 
     /// Whether the log has come to a position of one of its partitions.

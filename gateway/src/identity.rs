@@ -12,7 +12,7 @@ use sqlx::{
     migrate::{MigrateError, Migrator},
     postgres::PgPoolOptions,
 };
-use tokio::sync::Notify;
+use tokio::sync::{Notify, SetOnce};
 use tokio_util::sync::CancellationToken;
 use voxlog_core::{clock::Clock, id::UserId, log::Log};
 
@@ -26,7 +26,9 @@ pub mod api_keys;
 pub mod caller;
 mod database;
 pub mod device;
+pub mod erasing;
 pub mod keys;
+pub mod operators;
 pub mod outbox;
 pub mod password;
 pub mod profile;
@@ -74,6 +76,8 @@ pub struct Identity {
     api_keys: api_keys::Lately,
     /// Rung after each commit that put something into the outbox.
     outgoing: Notify,
+    /// Set once this process has seen the tables.
+    prepared: SetOnce<()>,
 }
 
 impl Identity {
@@ -94,19 +98,13 @@ impl Identity {
             revoked: Arc::default(),
             api_keys: api_keys::Lately::default(),
             outgoing: Notify::new(),
+            prepared: SetOnce::new(),
         })
     }
 
     /// Creates or updates the tables. Any number of gateways may do it at once.
     pub async fn migrate(&self) -> Result<(), MigrateError> {
-        let options = self.pool.connect_options().as_ref().clone().options([("search_path", "identity")]);
-        let mut migrator = Migrator::with_migrations(MIGRATIONS.iter().cloned().collect());
-        migrator.create_schema("identity");
-        // A connection of its own, whose end releases the migration lock whatever happens.
-        let mut connection = options.connect().await?;
-        let outcome = migrator.run_direct(None, &mut connection, false).await;
-        connection.close().await?;
-        outcome
+        migrate(&self.pool).await
     }
 
     /// Prepares the tables as soon as PostgreSQL answers, then delivers facts to the log, and learns what was revoked
@@ -117,10 +115,16 @@ impl Identity {
                 tracing::warn!(%error, "identity waits for PostgreSQL");
                 tokio::time::sleep(MIGRATION_RETRY).await;
             }
+            _ = self.prepared.set(());
             let courier = outbox::Courier { pool: &self.pool, log: &*log, clock: &*self.clock };
             tokio::join!(courier.run(&self.outgoing), self.learn());
         };
         shutdown.run_until_cancelled(work).await;
+    }
+
+    /// Waits until [`Self::run`] has prepared the tables: before, whoever asks them only finds that they are not there.
+    pub async fn prepared(&self) {
+        self.prepared.wait().await;
     }
 
     /// Whether [`Self::authenticate`] would ask PostgreSQL.
@@ -136,7 +140,7 @@ impl Identity {
     /// Who holds this access token. Needs no database.
     pub fn verify(&self, token: &str) -> Result<Caller, Failure> {
         let caller = token::verify(&self.keys, token, self.clock.now())?;
-        if self.revoked.holds(caller.session) {
+        if self.revoked.holds(caller.session, caller.user) {
             return Err(Failure::new(Code::Unauthenticated, "this sign-in has ended"));
         }
         Ok(caller)
@@ -161,4 +165,16 @@ impl Identity {
     pub fn jwks(&self) -> &JwkSet {
         self.keys.published()
     }
+}
+
+/// Creates or updates identity's tables in the database of a pool.
+pub async fn migrate(pool: &PgPool) -> Result<(), MigrateError> {
+    let options = pool.connect_options().as_ref().clone().options([("search_path", "identity")]);
+    let mut migrator = Migrator::with_migrations(MIGRATIONS.iter().cloned().collect());
+    migrator.create_schema("identity");
+    // A connection of its own, whose end releases the migration lock whatever happens.
+    let mut connection = options.connect().await?;
+    let outcome = migrator.run_direct(None, &mut connection, false).await;
+    connection.close().await?;
+    outcome
 }

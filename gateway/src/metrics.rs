@@ -39,5 +39,11 @@ fn describe() {
     metrics::describe_counter!("voxlog_http_requests_total", "Requests answered, by method, route and status");
     metrics::describe_histogram!("voxlog_http_request_seconds", "How long they took, by route");
     metrics::describe_counter!("voxlog_outbox_delivered_total", "Facts of identity that the log has taken");
+    metrics::describe_gauge!("voxlog_sessions", "Sessions that have a socket here");
+    metrics::describe_counter!("voxlog_presence_records_total", "Records of presence told");
+    metrics::describe_counter!(
+        "voxlog_ambient_frames_total",
+        "Frames of presence, typing and speaking handed to sockets"
+    );
     metrics::describe_counter!("voxlog_password_hashes_total", "Passwords hashed, to store or to check them");
 }

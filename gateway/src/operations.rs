@@ -2,7 +2,7 @@
 //!
 //! A gateway serves these paths beside its own; a node without one serves them alone.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc};
 
 use axum::{
     Json, Router,
@@ -28,8 +28,9 @@ use crate::{
     serving,
 };
 
-/// How long a probe waits for PostgreSQL: probes are asked often, and an answer late is no answer.
-const PATIENCE: Duration = Duration::from_secs(1);
+mod database;
+
+pub use database::Database;
 
 /// What can tell how it is.
 pub trait Probe: Send + Sync + 'static {
@@ -87,12 +88,6 @@ impl Health {
         self.components.insert(name, part);
         self
     }
-}
-
-/// What a database that is asked whether it answers is taken for.
-pub async fn database(is_reachable: impl Future<Output = bool>) -> Part {
-    let reachable = tokio::time::timeout(PATIENCE, is_reachable).await;
-    if reachable == Ok(true) { Part::Ok } else { Part::Away }
 }
 
 /// Serves them for a node that has no gateway, until `end`.
@@ -227,12 +222,5 @@ mod tests {
         assert_eq!(node(Part::Ok, Part::Away), Status::Degraded);
         assert_eq!(node(Part::Behind, Part::Ok), Status::Down);
         assert_eq!(node(Part::Behind, Part::Away), Status::Down);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_database_that_answers_late_is_away() {
-        assert_eq!(database(async { true }).await, Part::Ok);
-        assert_eq!(database(async { false }).await, Part::Away);
-        assert_eq!(database(std::future::pending()).await, Part::Away);
     }
 }

@@ -26,7 +26,7 @@ mod tree;
 
 pub use codec::Encoding;
 pub use reply::{Ack, ServerFrame};
-pub use request::{Command, Request};
+pub use request::{Command, Request, Resume};
 
 use fields::Fields;
 

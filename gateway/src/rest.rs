@@ -19,10 +19,13 @@ use openapi::{Api, Operation, Route};
 mod around;
 mod auth;
 mod body;
+mod calls;
 pub mod client_address;
+mod console;
 pub(crate) mod cors;
+mod demo;
 pub mod docs;
-mod extract;
+pub(crate) mod extract;
 pub mod idempotency;
 mod invites;
 pub(crate) mod limited;
@@ -42,10 +45,12 @@ mod scoped;
 mod search;
 mod unread;
 mod users;
+mod voice;
 mod written;
 
 pub(crate) use extract::credential;
 pub use problem::Problem;
+pub(crate) use problem::no_route;
 
 /// Where everything but [`operations`] stands.
 const API: &str = "/api/v1";
@@ -72,7 +77,7 @@ pub fn document() -> Value {
 
 /// What stands beside the nouns, for those who run a node or get to know it.
 fn open_to_all() -> Vec<Route<Arc<Gateway>>> {
-    [operations::routes(), docs::routes()].into_iter().flatten().collect()
+    [operations::routes(), docs::routes(), demo::routes()].into_iter().flatten().collect()
 }
 
 /// What the layers before [`nouns`] ask and refuse.
@@ -104,6 +109,9 @@ fn nouns() -> Vec<Route<Arc<Gateway>>> {
         unread::routes(),
         search::routes(),
         past::routes(),
+        calls::routes(),
+        voice::routes(),
+        console::routes(),
     ]
     .into_iter()
     .flatten()

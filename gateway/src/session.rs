@@ -17,16 +17,19 @@ use std::{
 use voxlog_core::{
     clock::Time,
     id::{RoomId, SessionId},
+    position::Class,
 };
 
 use crate::{
     close::Close,
     config::{Config, Limits},
     error::{Code, Failure},
-    identity::{Caller, Secret},
-    protocol::{Ack, BadFrame, ClientFrame, Command, FrameId, Request, ServerFrame, reply::millis},
+    identity::{Caller, Credential, Secret},
+    protocol::{BadFrame, ClientFrame, Command, FrameId, Request, ServerFrame, reply::millis},
 };
 
+mod answers;
+mod asking;
 mod bucket;
 mod effect;
 mod lease;
@@ -36,7 +39,7 @@ mod scoped;
 #[cfg(test)]
 mod tests;
 
-pub use effect::{Answer, Effect, NotLetIn, Work};
+pub use effect::{Answer, Effect, LetIn, NotLetIn, Work};
 pub use lines::Line;
 
 use bucket::Bucket;
@@ -49,9 +52,6 @@ pub const HELLO_WITHIN: Duration = Duration::from_secs(10);
 
 /// How long what is under way may take once the session must end.
 pub const DRAIN_WITHIN: Duration = Duration::from_secs(5);
-
-/// What may stand in line, unless the limits allow larger bursts.
-const MIN_LINE: usize = 64;
 
 /// The time, as a session is told it.
 #[derive(Debug, Clone, Copy)]
@@ -119,6 +119,8 @@ impl Session {
             return;
         }
         let cost = match &frame {
+            // Devices that look for a way to each other have some ten candidates each for each of the others.
+            Ok(ClientFrame { request: Request::Command(Command::Signal { .. }), .. }) => bucket::FRAME,
             Ok(ClientFrame { request: Request::Command(_), .. }) => bucket::COMMAND,
             _ => bucket::FRAME,
         };
@@ -136,7 +138,7 @@ impl Session {
     }
 
     /// What came of [`Effect::Authenticate`].
-    pub fn authenticated(&mut self, id: FrameId, outcome: Result<Caller, NotLetIn>, now: Now) {
+    pub fn authenticated(&mut self, id: FrameId, outcome: Result<LetIn, NotLetIn>, now: Now) {
         match (outcome, &self.phase) {
             (_, Phase::Closed | Phase::Draining { .. }) => {}
             (Err(NotLetIn::Refused(failure)), _) => self.refuse(Some(id), failure),
@@ -144,11 +146,16 @@ impl Session {
                 self.refuse(Some(id), Failure::new(Code::RateLimited, "you have too many sockets open"));
                 self.close(Close::TooManySockets);
             }
-            (Ok(who), Phase::Open(lease)) if who.user != lease.who.user => {
+            (Ok(LetIn { who, .. }), Phase::Open(lease)) if who.user != lease.who.user => {
                 self.refuse(Some(id), Failure::new(Code::Forbidden, "a connection stays with its user"));
             }
-            (Ok(who), Phase::Open(_) | Phase::Greeting { .. }) => self.welcome(id, who, now),
+            (Ok(let_in), Phase::Open(_) | Phase::Greeting { .. }) => self.welcome(id, let_in, now),
         }
+    }
+
+    /// What it is called: as it was made, or as the session that it goes on with.
+    pub const fn id(&self) -> SessionId {
+        self.id
     }
 
     /// Whose connection this is, since their last `hello`.
@@ -158,6 +165,11 @@ impl Session {
             Phase::Draining { who, .. } => who.as_ref(),
             Phase::Greeting { .. } | Phase::Closed => None,
         }
+    }
+
+    /// Whether events of this class are for the client: a join token opens no messages.
+    pub fn may_hear(&self, class: Class) -> bool {
+        class != Class::Msg || !self.who().is_some_and(|who| matches!(who.credential, Credential::JoinToken(_)))
     }
 
     /// What came of [`Effect::Run`].
@@ -235,120 +247,13 @@ impl Session {
         }
     }
 
-    fn accept(&mut self, ClientFrame { id, request }: ClientFrame) {
-        match (request, &mut self.phase) {
-            (_, Phase::Closed) => {}
-            (_, Phase::Draining { .. }) => self.refuse(Some(id), going()),
-            (Request::Hello { token }, Phase::Greeting { offered, .. }) => match token.or_else(|| offered.take()) {
-                Some(token) => self.effects.push_back(Effect::Authenticate { id, token }),
-                None => self.refuse(Some(id), Failure::new(Code::Unauthenticated, "there is no token")),
-            },
-            (_, Phase::Greeting { .. }) => {
-                self.refuse(Some(id), Failure::new(Code::Unauthenticated, "the first frame is hello"));
-                self.close(Close::MissedHello);
-            }
-            (Request::Hello { token: Some(token) }, Phase::Open(_)) => {
-                self.effects.push_back(Effect::Authenticate { id, token });
-            }
-            (Request::Hello { token: None }, Phase::Open(_)) => {
-                self.refuse(Some(id), Failure::invalid("token", "is missing"));
-            }
-            (request, Phase::Open(lease)) if let Err(failure) = scoped::check(&lease.who, &request) => {
-                self.refuse(Some(id), failure);
-            }
-            (Request::Ping, Phase::Open(_)) => self.send(ServerFrame::Pong { id }),
-            (Request::Subscribe { room, cursor }, Phase::Open(_)) => {
-                self.line_up(Line::Room(room), id, Work::Subscribe(room, cursor));
-            }
-            (Request::Unsubscribe { room }, Phase::Open(_)) => {
-                self.line_up(Line::Room(room), id, Work::Unsubscribe(room));
-            }
-            (Request::History { room, class, after, before, limit }, Phase::Open(_)) => {
-                self.line_up(Line::Room(room), id, Work::History { room, class, after, before, limit });
-            }
-            (Request::Command(command), Phase::Open(_)) => {
-                self.line_up(line_of(&command), id, Work::Command(command));
-            }
-        }
-    }
-
-    fn line_up(&mut self, line: Line, id: FrameId, work: Work) {
-        let bound = MIN_LINE.max(usize::try_from(self.limits.commands_burst).unwrap_or(usize::MAX));
-        // Every room that it may have open can have something under way at once, and no more rooms than that.
-        let under_way = self.limits.rooms_per_socket.max(bound);
-        if self.lines.waiting() >= bound || self.lines.under_way() >= under_way {
-            self.refuse(Some(id), too_fast(Duration::from_secs(1)));
-        } else if let Some((id, work)) = self.lines.join(line, id, work) {
-            self.start(line, id, work);
-        }
-    }
-
-    /// Starts what is at the head of a line, and what follows it for as long as that is over at once.
-    fn start(&mut self, line: Line, mut id: FrameId, mut work: Work) {
-        let Phase::Open(Lease { who, .. }) = self.phase else { return };
-        while let Some(answer) = self.settle_at_once(&id, &work) {
-            self.send(answer);
-            match self.lines.leave(line) {
-                Some(next) => (id, work) = next,
-                None => return,
-            }
-        }
-        self.effects.push_back(Effect::Run { line, id, asker: who.into(), work });
-    }
-
-    /// The answer to what needs no one else.
-    fn settle_at_once(&mut self, id: &FrameId, work: &Work) -> Option<ServerFrame> {
-        match *work {
-            Work::Unsubscribe(room) => {
-                if self.open.remove(&room) {
-                    self.effects.push_back(Effect::Forget(room));
-                }
-                let id = id.clone();
-                Some(ServerFrame::Ack(Ack::new(id, room)))
-            }
-            Work::Subscribe(room, _) if !self.open.contains(&room) => {
-                if self.open.len() + self.opening.len() >= self.limits.rooms_per_socket {
-                    let failure = Failure::new(Code::RateLimited, "this socket has too many rooms open");
-                    return Some(ServerFrame::refused(Some(id.clone()), failure));
-                }
-                self.opening.insert(room);
-                None
-            }
-            _ => None,
-        }
-    }
-
-    fn answer(&mut self, line: Line, id: FrameId, answer: Answer) {
-        match answer {
-            Answer::Opening(opening) => {
-                let Line::Room(room) = line else { return };
-                let from = opening.from;
-                self.send(ServerFrame::subscribed(id, room, *opening));
-                self.open.insert(room);
-                self.effects.push_back(Effect::Open { room, from });
-            }
-            Answer::Done(done) => {
-                self.send(ServerFrame::Ack(Ack::of(id, &done)));
-            }
-            Answer::Posted(message, done) => {
-                let (message_id, time) = (Some(message), Some(done.time));
-                self.send(ServerFrame::Ack(Ack { message_id, time, ..Ack::of(id, &done) }));
-            }
-            Answer::Coded(code, done) => {
-                self.send(ServerFrame::Ack(Ack { code: Some(code), ..Ack::of(id, &done) }));
-            }
-            Answer::Marked(room) => self.send(ServerFrame::Ack(Ack::new(id, room))),
-            Answer::Page { room, class, events, has_more } => {
-                self.send(ServerFrame::Page { id, room, class, events, has_more });
-            }
-        }
-    }
-
-    fn welcome(&mut self, id: FrameId, who: Caller, now: Now) {
+    fn welcome(&mut self, id: FrameId, LetIn { who, resumed }: LetIn, now: Now) {
         self.phase = Phase::Open(Lease::new(who, now.time));
+        self.id = resumed.unwrap_or(self.id);
         self.send(ServerFrame::Welcome {
             id,
             session: self.id,
+            resumed: resumed.is_some(),
             user: who.user,
             heartbeat_ms: millis(self.pulse.every()),
             limits: self.limits,
@@ -390,18 +295,6 @@ impl Session {
 
 fn id_of(frame: Result<ClientFrame, BadFrame>) -> Option<FrameId> {
     frame.map_or_else(|bad| bad.id, |frame| Some(frame.id))
-}
-
-fn line_of(command: &Command) -> Line {
-    match command {
-        Command::CreateRoom(_) | Command::JoinByCode(_) => Line::Unplaced,
-        Command::Room(room, _)
-        | Command::NewCode(room)
-        | Command::Invite(room, _)
-        | Command::Post(room, _)
-        | Command::Message(room, ..)
-        | Command::MarkRead(room, _) => Line::Room(*room),
-    }
 }
 
 fn too_fast(wait: Duration) -> Failure {

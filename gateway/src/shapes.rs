@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 use voxlog_core::{
+    call::{Media, MediaChange},
     clock::Time,
     id::{MessageId, UserId},
     message::{self, Draft, Kind, MAX_CONTENT_CHARS, MAX_EMOJI_BYTES},
@@ -167,6 +168,58 @@ pub struct Reaction {
 pub struct ReadMark {
     /// The last message that was read. It never goes back.
     pub seq: Seq,
+}
+
+/// A place to take in a room's call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct CallJoin {
+    /// Not heard at first.
+    pub muted: Option<bool>,
+    /// Does not hear at first.
+    pub deafened: Option<bool>,
+    /// Its camera is seen.
+    pub video: Option<bool>,
+}
+
+/// What changes of a device in a room's call; what is absent stays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct CallUpdate {
+    /// Whether it is not heard.
+    pub muted: Option<bool>,
+    /// Whether it does not hear.
+    pub deafened: Option<bool>,
+    /// Whether its camera is seen.
+    pub video: Option<bool>,
+    /// Whether its screen is seen.
+    pub screen: Option<bool>,
+    /// Whether its user is speaking now. Passed on, and not kept.
+    pub speaking: Option<bool>,
+}
+
+/// Somebody to let into a room's call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Admission {
+    /// Another member; without it, yourself.
+    pub user_id: Option<UserId>,
+}
+
+impl From<CallJoin> for Media {
+    fn from(CallJoin { muted, deafened, video }: CallJoin) -> Self {
+        let said = |what: Option<bool>| what.unwrap_or_default();
+        Self { muted: said(muted), deafened: said(deafened), video: said(video), screen: false }
+    }
+}
+
+impl CallUpdate {
+    /// What of it is kept; `None` when nothing is.
+    pub fn kept(self) -> Option<MediaChange> {
+        let Self { muted, deafened, video, screen, speaking: _ } = self;
+        let change = MediaChange { muted, deafened, video, screen };
+        (change != MediaChange::default()).then_some(change)
+    }
 }
 
 impl NewRoom {

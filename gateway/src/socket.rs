@@ -13,22 +13,28 @@ use std::{sync::Arc, time::Duration};
 use axum::{Router, middleware::from_fn_with_state, routing::any};
 use futures_util::FutureExt;
 use tokio::task::{JoinError, JoinSet};
-use voxlog_core::{clock::Clock, id::SessionId};
+use voxlog_core::{
+    clock::Clock,
+    id::{RoomId, SessionId},
+    position::Class,
+};
 
 use crate::{
     Gateway,
     close::Close,
+    console::gauges::Counted,
     error::Failure,
     hub::{Item, Listening, Outbox, Waiting},
     identity::{Caller, Secret},
+    presence::Here,
     protocol::{FrameId, ServerFrame},
-    rest::{
-        client_address::ClientAddress,
-        limited::{authenticate, limited_by_address},
-    },
-    session::{Answer, Effect, Line, NotLetIn, Now, Session},
+    rest::{client_address::ClientAddress, limited::limited_by_address},
+    session::{Answer, Effect, Line, Now, Session},
+    voice::{Inbox, Signal},
 };
 
+mod arrival;
+mod call;
 mod rooms;
 mod seats;
 mod upgrade;
@@ -37,17 +43,18 @@ mod work;
 
 pub use seats::Seats;
 
-use rooms::{Rooms, Stepped};
+use rooms::{Held, Rooms, Stepped};
 use seats::Seat;
 use wire::{Gone, Incoming, Wire};
 
 /// The clients of a node that goes come back spread over this time.
 const RETURN_WITHIN: Duration = Duration::from_secs(5);
 
-/// The route of the WebSocket.
+/// The routes of the sockets.
 pub(crate) fn routes(gateway: &Arc<Gateway>) -> Router<Arc<Gateway>> {
     let counted = from_fn_with_state(Arc::clone(gateway), limited_by_address);
-    Router::new().route("/ws", any(upgrade::upgrade)).layer(counted)
+    let sockets = Router::new().route("/ws", any(upgrade::upgrade));
+    sockets.route("/ws/call/{room}", any(upgrade::upgrade_to_call)).layer(counted)
 }
 
 /// One connection.
@@ -61,7 +68,18 @@ struct Socket {
     at_work: JoinSet<Finished>,
     seat: Option<Seat>,
     listening: Option<Listening>,
+    here: Option<Here>,
+    inbox: Option<Inbox>,
+    counted: Counted,
     draining: bool,
+}
+
+/// By what somebody comes.
+enum Entry {
+    /// By a `hello`, with the token that the upgrade brought or another one.
+    Hello(Option<Secret>),
+    /// By a join token, into the call of this room.
+    Call(Caller, RoomId),
 }
 
 /// What a task that was started for the session came to.
@@ -77,14 +95,21 @@ enum Event {
     Finished(Result<Finished, JoinError>),
     Stepped(Option<Stepped>),
     Waiting(Waiting),
+    Signals(Vec<Arc<Signal>>),
+    Displaced,
     Tick,
     Shutdown,
 }
 
 /// Serves one connection until it ends.
-async fn serve(gateway: Arc<Gateway>, address: ClientAddress, wire: Wire, offered: Option<Secret>) {
+async fn serve(gateway: Arc<Gateway>, address: ClientAddress, wire: Wire, entry: Entry) {
     metrics::gauge!("voxlog_sockets").increment(1);
+    let counted = gateway.console.gauges.count();
     let outbox = Arc::new(Outbox::default());
+    let (offered, into) = match entry {
+        Entry::Hello(offered) => (offered, None),
+        Entry::Call(caller, room) => (None, Some((caller, room))),
+    };
     let session = Session::new(SessionId::mint(&*gateway.clock), &gateway.config, offered, now(&*gateway.clock));
     let rooms = Rooms::new(Arc::clone(&gateway.hub), Arc::clone(&outbox));
     let at_work = JoinSet::new();
@@ -98,15 +123,25 @@ async fn serve(gateway: Arc<Gateway>, address: ClientAddress, wire: Wire, offere
         at_work,
         seat: None,
         listening: None,
+        here: None,
+        inbox: None,
+        counted,
         draining: false,
     };
+    if let Some((caller, room)) = into {
+        socket.enter_call(caller, room).await;
+    }
     let Err(gone) = socket.run().await;
     tracing::debug!(?gone, "a socket has ended");
-    let Socket { wire, rooms, mut at_work, .. } = socket;
+    if let Some((caller, room)) = into {
+        call::leave(&socket.gateway, socket.session.id(), caller, room).await;
+    }
+    let Socket { wire, rooms, mut at_work, counted, .. } = socket;
     // Whoever asked for it is gone, but a command that has begun is carried through.
     at_work.detach_all();
     rooms.end().await;
     if let Gone::Closed(close) = gone {
+        counted.closed(close);
         wire.close(close).await;
     }
     metrics::gauge!("voxlog_sockets").decrement(1);
@@ -120,6 +155,7 @@ impl Socket {
                 self.rooms.start_step(seat.user());
             }
             if self.rooms.have_caught_up() {
+                self.counted.lags(false);
                 self.wire.send(&ServerFrame::CaughtUp {}).await?;
             }
             self.wire.flush().await?;
@@ -135,6 +171,12 @@ impl Socket {
                 }
                 Event::Stepped(step) => self.stepped(step).await?,
                 Event::Waiting(waiting) => self.deliver(waiting).await?,
+                Event::Signals(signals) => {
+                    for signal in signals {
+                        self.wire.send(&ServerFrame::from(&*signal)).await?;
+                    }
+                }
+                Event::Displaced => self.session.close(Close::ResumedElsewhere),
                 Event::Tick => self.session.tick(self.now()),
                 Event::Shutdown => self.leave(),
             }
@@ -151,6 +193,8 @@ impl Socket {
             Some(finished) = self.at_work.join_next() => Event::Finished(finished),
             stepped = self.rooms.step() => Event::Stepped(stepped),
             waiting = self.outbox.take() => Event::Waiting(waiting),
+            signals = arrival::read(&mut self.inbox) => Event::Signals(signals),
+            () = arrival::displaced(self.here.as_ref()) => Event::Displaced,
             () = tokio::time::sleep_until(wake_at.into()) => Event::Tick,
             () = self.gateway.shutdown.cancelled(), if !self.draining => Event::Shutdown,
         }
@@ -170,17 +214,18 @@ impl Socket {
         while let Some(effect) = self.session.next_effect() {
             match effect {
                 Effect::Send(frame) => self.wire.send(&frame).await?,
-                Effect::Authenticate { id, token } => {
-                    let outcome = self.let_in(token.reveal()).await;
+                Effect::Authenticate { id, token, presence, resume } => {
+                    let outcome = self.let_in(token.reveal(), presence, resume).await;
                     self.session.authenticated(id, outcome, self.now());
-                    self.wire.stands_with(self.session.who().map(|who| who.session));
+                    self.wire.stands_with(self.session.who().map(|who| (who.session, who.user)));
                 }
-                Effect::Run { line, id, asker, work } => {
+                Effect::Run { line, id, caller, session, work } => {
                     let (gateway, tasks) = (Arc::clone(&self.gateway), &self.gateway.tasks);
-                    let working = async move { Finished { line, id, outcome: work::run(&gateway, asker, work).await } };
+                    let working =
+                        async move { Finished { line, id, outcome: work::run(&gateway, caller, session, work).await } };
                     self.at_work.spawn(tasks.track_future(working));
                 }
-                Effect::Open { room, from } => self.rooms.open(room, from),
+                Effect::Open { room, from, told } => self.rooms.open(room, from, told),
                 Effect::Forget(room) => self.rooms.forget(room),
                 Effect::Beat => self.beat().await?,
                 Effect::Close(close) => return Err(Gone::Closed(close)),
@@ -189,24 +234,12 @@ impl Socket {
         Ok(())
     }
 
-    async fn let_in(&mut self, token: &str) -> Result<Caller, NotLetIn> {
-        let caller = authenticate(&self.gateway, self.address, token).await.map_err(NotLetIn::Refused)?;
-        if self.seat.is_none() {
-            self.seat = self.gateway.seats.take(caller.user, self.gateway.config.limits.sockets_per_user);
-            self.listening = self.seat.as_ref().map(|seat| self.gateway.hub.listen(seat.user(), &self.outbox));
-        }
-        match self.seat {
-            Some(_) => Ok(caller),
-            None => Err(NotLetIn::Crowded),
-        }
-    }
-
     async fn stepped(&mut self, step: Option<Stepped>) -> Result<(), Gone> {
         match step.map(|step| self.rooms.stepped(step)) {
             None => {}
-            Some(Ok(entries)) => {
-                for entry in entries {
-                    self.wire.event(&entry).await?;
+            Some(Ok(items)) => {
+                for item in items {
+                    self.write(&item).await?;
                 }
             }
             Some(Err((room, failure))) => self.session.ended(room, failure),
@@ -219,26 +252,45 @@ impl Socket {
         let Waiting::Items(items) = waiting else {
             metrics::counter!("voxlog_sockets_lagging_total").increment(1);
             self.rooms.overflowed();
+            self.counted.lags(true);
+            self.inbox.iter_mut().for_each(Inbox::missed);
             return self.wire.send(&ServerFrame::Lagging {}).await;
         };
         for item in items {
             match item {
-                Item::Event(entry) => {
-                    if self.rooms.admit(&entry) {
-                        self.wire.event(&entry).await?;
-                    }
-                }
+                Item::Event(entry) => self.pass_on(&Held::Event(entry)).await?,
+                Item::Ambient(frame) => self.pass_on(&Held::Ambient(frame)).await?,
                 Item::Ended { room, subscription, why } => {
                     if self.rooms.ended(room, subscription) {
                         self.session.ended(room, why);
                     }
                 }
-                Item::User(entry) => self.wire.send(&ServerFrame::user(&entry)).await?,
-                // Whatever is done next, it is looked whether this socket stands with that sign-in.
-                Item::Revoked(_) => {}
+                Item::User(entry) if self.session.may_hear(Class::Msg) => {
+                    self.wire.send(&ServerFrame::user(&entry)).await?;
+                }
+                // Of a revocation: whatever is done next, it is looked whether this socket stands with that sign-in.
+                Item::User(_) | Item::Revoked(_) => {}
+                Item::Signal(signal) => {
+                    if self.inbox.as_mut().is_some_and(|inbox| inbox.admit(&signal)) {
+                        self.wire.send(&ServerFrame::from(&*signal)).await?;
+                    }
+                }
+                Item::SignalsMissed => self.inbox.iter_mut().for_each(Inbox::missed),
             }
         }
         Ok(())
+    }
+
+    async fn pass_on(&mut self, item: &Held) -> Result<(), Gone> {
+        if self.rooms.admit(item) { self.write(item).await } else { Ok(()) }
+    }
+
+    async fn write(&mut self, item: &Held) -> Result<(), Gone> {
+        match item {
+            Held::Event(entry) if !self.session.may_hear(entry.class) => Ok(()),
+            Held::Event(entry) => self.wire.event(entry).await,
+            Held::Ambient(frame) => self.wire.ambient(frame).await,
+        }
     }
 
     /// Proves to the client that it has everything: the heads are read first, then what waits is written, then they

@@ -16,7 +16,10 @@ use voxlog_core::{
 };
 
 use super::{Entry, Hub, Opening, Outbox, Step, execute::closed};
-use crate::error::{Code, Failure};
+use crate::{
+    error::{Code, Failure},
+    protocol::reply::RoomNow,
+};
 
 /// Events in a page: what a slow socket holds in memory at once, beside its queue.
 const PAGE: usize = 256;
@@ -34,10 +37,12 @@ impl Hub {
             Some(cursor) => !self.reach_cursor(room, cursor).await?,
             None => false,
         };
-        let mut rooms = self.lane(room).lock();
-        let open = rooms.open(room).ok_or_else(closed)?;
-        check_may_read(open.state(), user, self.clock.now())?;
-        let state = open.state().view().ok_or(Rejection::NotFound("room"))?;
+        let (mut rooms, now) = (self.lane(room).lock(), self.clock.now());
+        let open = rooms.open_refreshed(room, &self.picture, now).ok_or_else(closed)?;
+        check_may_read(open.state(), user, now)?;
+        let (ambience, told) = open.told.snapshot();
+        let room = open.state().view().ok_or(Rejection::NotFound("room"))?;
+        let state = RoomNow { room, ambience, call: open.call().cloned() };
         let heads = open.heads;
         let (from, reason) = match cursor {
             None => (heads, None),
@@ -48,27 +53,28 @@ impl Hub {
             }
         };
         let recovered = cursor.is_some() && reason.is_none();
-        Ok(Opening { recovered, reason, heads, state, from })
+        Ok(Opening { recovered, reason, heads, state, from, told })
     }
 
     /// The next step of a socket that has been sent everything up to `cursor`. Fails when its user may not read the
     /// room any more, and when some of what is missing may have left the log: who subscribes again is told which. The
-    /// outbox is attached under the name that the socket has for its subscription.
+    /// outbox is attached under the name that the socket has for its subscription; what it knows of what is true only now
+    /// has a version.
     pub async fn catch_up(
         self: &Arc<Self>,
         user: UserId,
         room: RoomId,
         cursor: &Heads,
         outbox: &Arc<Outbox>,
-        subscription: u64,
+        (subscription, knows): (u64, Option<u64>),
     ) -> Result<Step, Failure> {
         self.open(room).await?;
         let heads = {
-            let mut rooms = self.lane(room).lock();
-            let open = rooms.open(room).ok_or_else(closed)?;
-            check_may_read(open.state(), user, self.clock.now())?;
+            let (mut rooms, now) = (self.lane(room).lock(), self.clock.now());
+            let open = rooms.open_refreshed(room, &self.picture, now).ok_or_else(closed)?;
+            check_may_read(open.state(), user, now)?;
             if Class::ALL.into_iter().all(|class| cursor.of(class) >= open.heads.of(class)) {
-                open.attach(user, outbox, subscription);
+                open.attach(user, outbox, subscription, knows);
                 return Ok(Step::Live);
             }
             if open.ring.covers(cursor) {

@@ -7,7 +7,8 @@
 use std::{sync::Arc, time::Duration};
 
 use voxlog_core::{
-    clock::Time,
+    call,
+    clock::{Clock, Time},
     decider::{Asked, Asker, Decider},
     envelope::Envelope,
     event::{Event, Subject},
@@ -33,8 +34,8 @@ pub(super) struct Undertaking {
     pub(super) asked: Asked,
     pub(super) room: RoomId,
     pub(super) ask: Ask,
-    /// The event's id: a second attempt can't store a second event.
-    id: EventId,
+    /// The events' ids, as many as were needed: a second attempt can't store an event a second time.
+    ids: Vec<EventId>,
     correlation: CorrelationId,
 }
 
@@ -43,6 +44,7 @@ pub(super) struct Undertaking {
 pub(super) enum Ask {
     Room(room::Command),
     Message(MessageId, message::Command),
+    Call(call::Command),
 }
 
 /// What a decision came to.
@@ -53,9 +55,10 @@ pub(super) enum Decision {
     Already { seq: Seq, time: Time, duplicate: bool },
 }
 
-/// An event, and what must still be so when it lands.
+/// Events of one chain, and what must still be so when they land, all of them or none.
 pub(super) struct Proposal {
-    pub(super) event: Event,
+    /// At least one.
+    pub(super) events: Vec<Event>,
     pub(super) guard: Guard,
     pub(super) ttl: Option<Duration>,
     pub(super) moves_fence: bool,
@@ -93,12 +96,12 @@ impl Hub {
         self.carry_out(self.undertaking(by, room, id, Ask::Message(message, command))).await
     }
 
-    fn undertaking(&self, by: impl Into<Asker>, room: RoomId, id: EventId, ask: Ask) -> Undertaking {
+    pub(super) fn undertaking(&self, by: impl Into<Asker>, room: RoomId, id: EventId, ask: Ask) -> Undertaking {
         let asked = by.into().at(self.clock.now());
-        Undertaking { asked, room, ask, id, correlation: CorrelationId::mint(&*self.clock) }
+        Undertaking { asked, room, ask, ids: vec![id], correlation: CorrelationId::mint(&*self.clock) }
     }
 
-    async fn carry_out(self: &Arc<Self>, undertaking: Undertaking) -> Result<Done, Failure> {
+    pub(super) async fn carry_out(self: &Arc<Self>, mut undertaking: Undertaking) -> Result<Done, Failure> {
         let mut turn = None;
         for attempt in 0..ATTEMPTS {
             self.open(undertaking.room).await?;
@@ -119,11 +122,13 @@ impl Hub {
                 continue;
             }
             let (head, markers) = (proposal.head, u64::from(proposal.moves_fence));
-            match self.append(&undertaking, proposal).await {
-                Ok(appended) => {
+            let behind = proposal.events.len() as u64 - 1;
+            match self.append(&mut undertaking, proposal).await {
+                Ok(Appended { seq: first, duplicate }) => {
                     // It is in the log, so it is done, though this node may not have seen it yet.
+                    let appended = Appended { seq: Seq(first.0 + behind), duplicate };
                     // What was there before has no marker of this attempt behind it.
-                    let end = if appended.duplicate { appended.seq } else { Seq(appended.seq.0 + markers) };
+                    let end = if duplicate { appended.seq } else { Seq(appended.seq.0 + markers) };
                     if let Err(behind) = self.lane(undertaking.room).reach(end).await {
                         tracing::warn!(detail = %behind.detail, "an appended event is not followed yet");
                     }
@@ -133,7 +138,7 @@ impl Hub {
                     metrics::counter!("voxlog_append_conflicts_total").increment(1);
                     let settled = |failure| if unsettled { unknown_if_away(failure) } else { failure };
                     self.lane(undertaking.room).reach(seen).await.map_err(settled)?;
-                    if unsettled && let Some(done) = self.find(&undertaking, head).await.map_err(settled)? {
+                    if unsettled && let Some(done) = self.find(&undertaking, head, behind).await.map_err(settled)? {
                         return Ok(done);
                     }
                 }
@@ -147,6 +152,7 @@ impl Hub {
         match &undertaking.ask {
             Ask::Room(command) => self.decide_room(undertaking, command),
             Ask::Message(id, command) => self.decide_message(undertaking, *id, command).await,
+            Ask::Call(command) => self.decide_call(undertaking, command),
         }
     }
 
@@ -154,35 +160,25 @@ impl Hub {
         let mut rooms = self.lane(undertaking.room).lock();
         let open = rooms.open(undertaking.room).ok_or_else(closed)?;
         let head = open.heads.ctl;
-        Ok(match open.state().decide((), undertaking.asked, command)?.pop() {
-            None => Decision::Already { seq: head, time: undertaking.asked.at, duplicate: false },
-            Some(event) => Decision::Append(Proposal {
-                event: event.into(),
-                guard: Guard::Chain(head),
-                ttl: None,
-                moves_fence: true,
-                head,
-            }),
-        })
+        let events = open.state().decide((), undertaking.asked, command)?;
+        let proposal = Proposal {
+            events: events.into_iter().map(Event::from).collect(),
+            guard: Guard::Chain(head),
+            ttl: None,
+            moves_fence: true,
+            head,
+        };
+        Ok(Decision::of(undertaking, proposal))
     }
 
-    async fn append(&self, undertaking: &Undertaking, proposal: Proposal) -> Result<Appended, AppendError> {
-        let envelope = Envelope {
-            id: undertaking.id,
-            subject: Subject::Room(undertaking.room),
-            time: undertaking.asked.at,
-            actor: undertaking.asked.by,
-            correlation: undertaking.correlation,
-            causation: None,
-            event: proposal.event,
-        };
-        let record =
-            Record { id: undertaking.id, chain: undertaking.chain(), payload: envelope.encode(), ttl: proposal.ttl };
-        match proposal.guard {
-            Guard::Fence(fence) if !proposal.moves_fence => self.log.append(record, fence).await,
-            guard => {
-                let marker = proposal.moves_fence.then_some(undertaking.room);
-                self.log.commit(Commit { records: vec![record], guard, marker }).await
+    async fn append(&self, undertaking: &mut Undertaking, proposal: Proposal) -> Result<Appended, AppendError> {
+        let Proposal { events, guard, ttl, moves_fence, head: _ } = proposal;
+        let mut records = undertaking.records(events, ttl, &*self.clock);
+        match (guard, records.as_slice()) {
+            (Guard::Fence(fence), [_]) if !moves_fence => self.log.append(records.remove(0), fence).await,
+            _ => {
+                let marker = moves_fence.then_some(undertaking.room);
+                self.log.commit(Commit { records, guard, marker }).await
             }
         }
     }
@@ -201,16 +197,18 @@ impl Hub {
     /// A try of an append had no answer and a later one was refused: whether the first one landed stands in the chain,
     /// which this node has followed beyond the refusal. It stands after `after`, the chain's end at the decision, and
     /// what does not stand there now never will: its guard is gone.
-    async fn find(&self, undertaking: &Undertaking, after: Seq) -> Result<Option<Done>, Failure> {
+    /// `behind` more events of the attempt follow the first one.
+    async fn find(&self, undertaking: &Undertaking, after: Seq, behind: u64) -> Result<Option<Done>, Failure> {
         const PAGE: usize = 500;
         let (chain, known) = (undertaking.chain(), self.lane(undertaking.room).applied());
         let mut after = after;
         loop {
             let page = self.log.read(chain, after, PAGE, known).await?;
             for stored in &page {
-                if Envelope::decode(&stored.payload).is_ok_and(|envelope| envelope.id == undertaking.id) {
+                if Envelope::decode(&stored.payload).is_ok_and(|envelope| envelope.id == undertaking.ids[0]) {
                     // Perhaps from somebody else's attempt under the same message id, so it is compared as such.
-                    return self.answer(undertaking, Appended { seq: stored.seq, duplicate: true }).await.map(Some);
+                    let appended = Appended { seq: Seq(stored.seq.0 + behind), duplicate: true };
+                    return self.answer(undertaking, appended).await.map(Some);
                 }
             }
             match page.last() {
@@ -239,13 +237,41 @@ impl Undertaking {
         let class = match self.ask {
             Ask::Room(_) => Class::Ctl,
             Ask::Message(..) => Class::Msg,
+            Ask::Call(_) => Class::Call,
         };
         Chain::Room(self.room, class)
     }
 
+    /// The events as they go to the log: the same ids in every attempt.
+    fn records(&mut self, events: Vec<Event>, ttl: Option<Duration>, clock: &dyn Clock) -> Vec<Record> {
+        self.ids.resize_with(self.ids.len().max(events.len()), || EventId::mint(clock));
+        let &mut Self { asked, room, correlation, ref ids, .. } = self;
+        let chain = self.chain();
+        let envelopes = events.into_iter().zip(ids).map(|(event, &id)| Envelope {
+            id,
+            subject: Subject::Room(room),
+            time: asked.at,
+            actor: asked.by,
+            correlation,
+            causation: None,
+            event,
+        });
+        envelopes.map(|envelope| Record { id: envelope.id, chain, payload: envelope.encode(), ttl }).collect()
+    }
+
     /// Whether whatever moves the partition's fence is in its way. What is about a room as such rests on its chain.
     const fn is_fenced(&self) -> bool {
-        matches!(self.ask, Ask::Message(..))
+        matches!(self.ask, Ask::Message(..) | Ask::Call(_))
+    }
+}
+
+impl Decision {
+    /// What is proposed; without events the wish is true already.
+    pub(super) fn of(undertaking: &Undertaking, proposal: Proposal) -> Self {
+        if proposal.events.is_empty() {
+            return Self::Already { seq: proposal.head, time: undertaking.asked.at, duplicate: false };
+        }
+        Self::Append(proposal)
     }
 }
 

@@ -25,7 +25,7 @@ use voxlog_core::{
     room, user,
 };
 
-use super::{Hub, Item, Outbox, SKEW};
+use super::{Hub, Item, Outbox, SKEW, forget::Erased};
 use crate::identity::Revoked;
 
 /// What stands in every message that mentions somebody. In a text its quotes would be escaped.
@@ -33,6 +33,9 @@ const MENTIONS: &str = r#""mentions":["#;
 
 /// What stands in every event that ends a sign-in.
 const REVOKED: &str = "voxlog.session.revoked.";
+
+/// What stands in the event that ends a user, and in no other: in a text its quotes would be escaped.
+const ERASED: &str = r#""type":"voxlog.user.erased."#;
 
 /// An event that concerns a user. Shared by all of their sockets.
 #[derive(Debug)]
@@ -51,6 +54,7 @@ pub struct UserEntry {
 #[derive(Debug)]
 pub(super) struct Feed {
     listeners: RwLock<HashMap<UserId, Vec<Arc<Outbox>>>>,
+    pub(super) erased: Erased,
     revoked: Arc<Revoked>,
     clock: Arc<dyn Clock>,
     /// How long a token verifies by itself.
@@ -89,8 +93,8 @@ impl Drop for Listening {
 
 impl Feed {
     /// A feed that nobody listens to yet.
-    pub(super) fn new(revoked: Arc<Revoked>, clock: Arc<dyn Clock>, access_ttl: Duration) -> Self {
-        Self { listeners: RwLock::default(), revoked, clock, access_ttl }
+    pub(super) fn new(erased: Erased, revoked: Arc<Revoked>, clock: Arc<dyn Clock>, access_ttl: Duration) -> Self {
+        Self { listeners: RwLock::default(), erased, revoked, clock, access_ttl }
     }
 
     /// What a record has for those who listen here, if anything.
@@ -101,6 +105,10 @@ impl Feed {
                 let revoked = contains(&stored.payload, REVOKED).then(|| revoked_by(stored)).flatten();
                 if let Some(session) = revoked {
                     self.revoked.note(session, self.clock.now() + self.access_ttl + SKEW);
+                }
+                if contains(&stored.payload, ERASED) {
+                    self.revoked.note_user(user, self.clock.now() + self.access_ttl + SKEW);
+                    self.erased.note(user);
                 }
                 self.tell(&[user], None, Class::Ctl, stored, revoked)
             }
@@ -204,6 +212,6 @@ fn concerned(event: &Event) -> Vec<UserId> {
         Event::Message(message::Event::Posted { mentions, .. } | message::Event::Edited { mentions, .. }) => {
             mentions.clone()
         }
-        Event::Message(_) | Event::User(_) => vec![],
+        Event::Message(_) | Event::Call(_) | Event::User(_) | Event::Ambient(_) => vec![],
     }
 }

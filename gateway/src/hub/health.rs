@@ -8,6 +8,9 @@ use std::{
     time::Duration,
 };
 
+use futures_util::{FutureExt, future::select_all};
+use voxlog_core::position::{Partition, Seq};
+
 use super::Hub;
 
 /// How often the ends of the partitions are compared with what has been applied.
@@ -23,6 +26,22 @@ impl Hub {
     /// Whether every partition answers and this node has applied all that each had one look ago.
     pub fn is_ready(&self) -> bool {
         !self.health.behind.load(Ordering::Relaxed)
+    }
+
+    /// Up to where this node has applied each partition.
+    pub fn applied(&self) -> Vec<(Partition, Seq)> {
+        self.lanes.iter().map(|lane| (lane.partition, lane.applied())).collect()
+    }
+
+    /// Waits until this node has applied more of any partition than `seen`, which [`Self::applied`] gave.
+    pub async fn moved_beyond(&self, seen: &[(Partition, Seq)]) {
+        let moved = self.lanes.iter().zip(seen).map(|(lane, (_, seen))| lane.passed(*seen).boxed());
+        select_all(moved).await;
+    }
+
+    /// How many rooms this node has in memory.
+    pub fn rooms_in_use(&self) -> u64 {
+        self.lanes.iter().map(|lane| lane.lock().slots.len() as u64).sum()
     }
 
     /// Looks at every partition for as long as the node lives.
@@ -61,7 +80,7 @@ impl Hub {
         false
     }
 
-    fn reached(&self, ends: &[voxlog_core::position::Seq]) -> bool {
+    fn reached(&self, ends: &[Seq]) -> bool {
         self.lanes.iter().zip(ends).all(|(lane, end)| lane.applied() >= *end)
     }
 }

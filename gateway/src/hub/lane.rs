@@ -8,13 +8,14 @@ use std::{
 
 use tokio::sync::watch;
 use voxlog_core::{
+    clock::Time,
     id::RoomId,
     log::{Stored, Subject, Tail},
     position::{Chain, Class, Partition, Seq},
 };
 
-use super::{feed::Feed, open_room::OpenRoom};
-use crate::error::Failure;
+use super::{ambient::Murmurs, feed::Feed, open_room::OpenRoom};
+use crate::{error::Failure, presence::Picture};
 
 /// How long anything waits for the follower. It is milliseconds behind the log in health, and a stream that has lost
 /// its leader is back within ten seconds.
@@ -54,6 +55,8 @@ pub(super) struct Rooms {
     /// The last marker that was applied. Decisions are appended under it.
     pub(super) fence: Seq,
     pub(super) slots: HashMap<RoomId, Slot>,
+    /// Who types and speaks where, of rooms that are in use here and of others.
+    pub(super) murmurs: HashMap<RoomId, Murmurs>,
 }
 
 /// A room on its way into memory, or in it.
@@ -68,7 +71,7 @@ pub(super) enum Slot {
 impl Lane {
     /// A lane that will follow from the end of its partition.
     pub(super) fn at(partition: Partition, tail: Tail) -> Self {
-        let rooms = Rooms { applied: tail.last, fence: tail.fence, slots: HashMap::new() };
+        let rooms = Rooms { applied: tail.last, fence: tail.fence, slots: HashMap::new(), murmurs: HashMap::new() };
         let applied = watch::Sender::new(tail.last);
         let (turns, calm) = (<[tokio::sync::Mutex<()>; TURNS]>::default(), tokio::sync::RwLock::new(()));
         Self { partition, rooms: Mutex::new(rooms), applied, turns, calm }
@@ -81,6 +84,13 @@ impl Lane {
     /// The position up to which everything has been applied.
     pub(super) fn applied(&self) -> Seq {
         *self.applied.borrow()
+    }
+
+    /// Waits until more than this has been applied.
+    pub(super) async fn passed(&self, seen: Seq) {
+        let mut applied = self.applied.subscribe();
+        // The lane holds the sender, so there is always one.
+        let _ended = applied.wait_for(|applied| *applied > seen).await;
     }
 
     /// Takes in what the follower brought, and wakes those who wait for it.
@@ -144,6 +154,13 @@ impl Rooms {
                 }
             }
         }
+    }
+
+    /// The room, when it is in use, with what its listeners were told brought up to now.
+    pub(super) fn open_refreshed(&mut self, room: RoomId, picture: &Picture, now: Time) -> Option<&mut OpenRoom> {
+        let Some(Slot::Open(open)) = self.slots.get_mut(&room) else { return None };
+        open.refresh(self.murmurs.get(&room), picture, now);
+        Some(open)
     }
 
     /// The room, when it is in use.

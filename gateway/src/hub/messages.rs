@@ -96,17 +96,16 @@ impl Hub {
         let is_paced = matches!(command, Command::Post(_)) && state.slow_mode_s(by).is_some();
         let message = target.as_ref().map_or(Message::Unwritten, |known| known.message);
         let recorded = target.as_ref().map_or(state.message_ttl().is_none(), |known| known.recorded);
-        Ok(match message.decide(scene, undertaking.asked, command)?.pop() {
-            None => Decision::Already { seq: head, time: undertaking.asked.at, duplicate: false },
-            Some(event) => Decision::Append(Proposal {
-                moves_fence: event.moves_fence() || is_paced,
-                event: event.into(),
-                guard: Guard::Fence(*fence),
-                // What happens to a message stays in the log exactly as long as the message does.
-                ttl: (!recorded).then_some(UNRECORDED_TTL),
-                head,
-            }),
-        })
+        let events = message.decide(scene, undertaking.asked, command)?;
+        let proposal = Proposal {
+            moves_fence: events.iter().any(message::Event::moves_fence) || is_paced,
+            events: events.into_iter().map(Event::from).collect(),
+            guard: Guard::Fence(*fence),
+            // What happens to a message stays in the log exactly as long as the message does.
+            ttl: (!recorded).then_some(UNRECORDED_TTL),
+            head,
+        };
+        Ok(Decision::of(undertaking, proposal))
     }
 
     /// When the message whose id is in the log at `seq` was posted; a conflict when it is another message.

@@ -6,23 +6,14 @@
 use std::{sync::Arc, time::Instant};
 
 use tokio::sync::watch;
-use voxlog_core::{
-    envelope::Header,
-    event::Event,
-    id::RoomId,
-    log::Stored,
-    position::{Chain, Class, Seq},
-};
+use voxlog_core::{fold::fold, id::RoomId, position::Heads};
 
 use super::{
     Hub,
     lane::{Lane, Slot},
-    open_room::{Folded, OpenRoom},
+    open_room::OpenRoom,
 };
 use crate::error::Failure;
-
-/// How much of a control chain is read at once.
-const CHAIN_PAGE: usize = 1000;
 
 impl Hub {
     /// Sees to it that the room is in memory. A room that nobody has created opens too, as vacant.
@@ -63,51 +54,24 @@ impl Hub {
             let rooms = lane.lock();
             (rooms.applied, rooms.fence)
         };
-        let mut heads = self.log.heads(room, known).await?;
-        let (folded, last) = self.fold(room, known, |_| true).await?;
-        // The state is the chain up to `last`, even where another replica has told of a later head: what is beyond is
-        // beyond `known` too, so the follower brings it, and it must not be taken for applied.
-        heads.ctl = last;
-        let pace = self.pace(room, &folded.state, heads.msg).await?;
+        let heads = self.log.heads(room, known).await?;
+        // Exact where this node was, even where a replica has told of later heads: what is beyond, the follower brings,
+        // and it must not be taken for applied.
+        let (folded, Heads { ctl, call, .. }) = fold(&*self.log, room, known).await?;
+        let heads = Heads { ctl, msg: self.last_standing(room, heads.msg).await?, call };
+        let pace = self.pace(room, &folded.room, heads.msg).await?;
         lane.reach(heads.last().max(fence)).await?;
         install(lane, OpenRoom::new(room, folded, heads, pace, self.config.ring_events))
     }
 
-    /// The room's state after its control chain, as far as its records are wanted, and the last one's seq.
-    pub(super) async fn fold(
-        &self,
-        room: RoomId,
-        known: Seq,
-        wanted: impl Fn(&Stored) -> bool,
-    ) -> Result<(Folded, Seq), Failure> {
-        let chain = Chain::Room(room, Class::Ctl);
-        let (mut folded, mut last) = (Folded::default(), Seq::ZERO);
-        loop {
-            let page = self.log.read(chain, last, CHAIN_PAGE, known).await?;
-            for stored in &page {
-                if !wanted(stored) {
-                    return Ok((folded, last));
-                }
-                match Header::read(&stored.payload).and_then(|header| header.event()) {
-                    Ok(Event::Room(event)) => folded.evolve(stored.seq, &event),
-                    Ok(_) => tracing::warn!(stream.seq = %stored.seq, "an event stands on a chain that is not its own"),
-                    Err(error) => return Err(Failure::internal(&error)),
-                }
-                last = stored.seq;
-            }
-            if page.len() < CHAIN_PAGE {
-                return Ok((folded, last));
-            }
-        }
-    }
-
-    /// Closes the rooms that nobody listens to and nobody has used for a while.
+    /// Closes the rooms that nobody listens to and nobody has used for a while. One whose call goes on stays: it is
+    /// watched here whether devices of this node are still in it.
     pub(super) fn close_idle(&self) {
         let idle = self.config.idle_room;
         for lane in &self.lanes {
             lane.lock().slots.retain(|_, slot| match slot {
                 Slot::Opening { .. } => true,
-                Slot::Open(open) => open.is_watched() || open.last_used.elapsed() < idle,
+                Slot::Open(open) => open.is_watched() || open.call().is_some() || open.last_used.elapsed() < idle,
             });
         }
     }

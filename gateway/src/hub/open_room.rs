@@ -7,18 +7,21 @@ use std::{
 };
 
 use voxlog_core::{
+    call,
     clock::Time,
     decider::Decider,
     envelope::{DecodeError, Header},
     event::Event,
+    fold::Folded,
     id::{MessageId, RoomId, UserId},
     log::Stored,
     message::{self, Message},
     position::{Class, Heads, Seq},
-    room::{self, Room},
+    room::Room,
 };
 
 use super::{
+    ambient::{AmbientFrame, told::Told},
     catch_up::check_may_read,
     entry::Entry,
     outbox::{Item, Outbox},
@@ -41,6 +44,8 @@ pub(super) struct OpenRoom {
     /// The same, in the order in which they leave the ring.
     posted: VecDeque<(Seq, MessageId)>,
     subscribers: Vec<Subscriber>,
+    /// What they were told beside the events.
+    pub(super) told: Told,
 }
 
 /// A message that the ring still has.
@@ -52,24 +57,6 @@ pub(super) struct Recent {
     pub(super) recorded: bool,
 }
 
-/// What a room's control chain comes to.
-#[derive(Debug, Default)]
-pub(super) struct Folded {
-    pub(super) state: Room,
-    /// Until where messages were not recorded, 0 when they always were: what stands before may have left the log.
-    pub(super) forgets_before: Seq,
-}
-
-impl Folded {
-    /// Takes in the chain's next event.
-    pub(super) fn evolve(&mut self, seq: Seq, event: &room::Event) {
-        if self.state.message_ttl().is_some() {
-            self.forgets_before = seq;
-        }
-        self.state.evolve(event);
-    }
-}
-
 #[derive(Debug)]
 struct Subscriber {
     user: UserId,
@@ -79,7 +66,7 @@ struct Subscriber {
 }
 
 impl OpenRoom {
-    /// A room whose control chain has been folded, at the position where its chains end at `heads`.
+    /// A room that has been folded, at the position where its chains end at `heads`.
     pub(super) fn new(id: RoomId, folded: Folded, heads: Heads, pace: Pace, ring_events: usize) -> Self {
         Self {
             id,
@@ -91,12 +78,18 @@ impl OpenRoom {
             messages: HashMap::new(),
             posted: VecDeque::new(),
             subscribers: Vec::new(),
+            told: Told::nothing(),
         }
     }
 
     /// The room itself.
     pub(super) fn state(&self) -> &Room {
-        &self.folded.state
+        &self.folded.room
+    }
+
+    /// Its call, when one goes on.
+    pub(super) const fn call(&self) -> Option<&call::Ongoing> {
+        self.folded.call.ongoing()
     }
 
     /// Whether all that a reader at `cursor` has not seen is still there.
@@ -114,9 +107,14 @@ impl OpenRoom {
         }
         let mut ends = None;
         match Header::read(&stored.payload).and_then(|header| Ok((header.time, header.event()?))) {
-            Ok((time, Event::Room(event))) if class == Class::Ctl => {
+            Ok((time, event @ Event::Room(_))) if class == Class::Ctl => {
                 self.folded.evolve(stored.seq, &event);
+                self.stir(&event);
                 ends = Some(time);
+            }
+            Ok((_, event @ Event::Call(_))) if class == Class::Call => {
+                self.folded.evolve(stored.seq, &event);
+                self.stir(&event);
             }
             Ok((time, Event::Message(event))) => self.remember(stored.seq, time, &event),
             Err(error) if class == Class::Ctl => return Err(error),
@@ -140,15 +138,41 @@ impl OpenRoom {
         self.ring.newest_first().find(|entry| entry.seq == seq).cloned()
     }
 
-    /// From here on the outbox gets every event. Attaching again only names the subscription anew.
-    pub(super) fn attach(&mut self, user: UserId, outbox: &Arc<Outbox>, subscription: u64) {
+    /// Lets go of message events, as [`Ring::forget`] does, and of what was remembered of them.
+    pub(super) fn forget(&mut self, standing: Seq, goes: impl Fn(&Entry) -> bool) {
+        let (gone, last) = self.ring.forget(standing, goes);
+        self.heads.msg = last;
+        self.posted.retain(|(seq, id)| {
+            let stays = gone.binary_search(seq).is_err();
+            if !stays {
+                self.messages.remove(id);
+            }
+            stays
+        });
+    }
+
+    /// From here on the outbox gets every event. Attaching again only names the subscription anew. A socket that does not
+    /// know the version of what was told gets all of that.
+    pub(super) fn attach(&mut self, user: UserId, outbox: &Arc<Outbox>, subscription: u64, knows: Option<u64>) {
         self.detach(outbox);
         self.subscribers.push(Subscriber { user, outbox: Arc::clone(outbox), subscription });
+        if knows != Some(self.told.version()) {
+            self.all_told().into_iter().for_each(|frame| outbox.push_ambient(frame));
+        }
     }
 
     /// The outbox gets nothing more.
     pub(super) fn detach(&mut self, outbox: &Arc<Outbox>) {
         self.subscribers.retain(|subscriber| !Arc::ptr_eq(&subscriber.outbox, outbox));
+        outbox.forget_ambient(self.id);
+    }
+
+    /// Tells every subscriber something that is true only now.
+    pub(super) fn tell(&self, frame: &Arc<AmbientFrame>) {
+        metrics::counter!("voxlog_ambient_frames_total").increment(self.subscribers.len() as u64);
+        for subscriber in &self.subscribers {
+            subscriber.outbox.push_ambient(Arc::clone(frame));
+        }
     }
 
     /// Tells every subscriber that nothing of this room follows, and why.
@@ -174,9 +198,17 @@ impl OpenRoom {
         }
     }
 
+    fn stir(&mut self, event: &Event) {
+        self.told.stir();
+        if let (Event::Room(event), true) = (event, self.is_watched()) {
+            self.told.move_member(event);
+        }
+    }
+
     fn remember(&mut self, seq: Seq, time: Time, event: &message::Event) {
         let id = event.message_id();
         if let message::Event::Posted { author_id, .. } = event {
+            self.told.post(*author_id, time);
             self.pace.note(*author_id, LastPost { message: id, seq, time });
             let recorded = self.state().message_ttl().is_none();
             self.messages.insert(id, Recent { seq, message: Message::Unwritten, recorded });
@@ -189,7 +221,7 @@ impl OpenRoom {
 
     /// The event that ends a membership is the last that its former member gets.
     fn let_go_of_strangers(&mut self, now: Time) {
-        let (state, id) = (&self.folded.state, self.id);
+        let (state, id) = (&self.folded.room, self.id);
         self.subscribers.retain(|subscriber| match check_may_read(state, subscriber.user, now) {
             Ok(()) => true,
             Err(why) => {

@@ -1,15 +1,19 @@
 //! What waits for one socket. Bounded: a socket that does not keep up loses the queue, never its place in the log.
 
 use std::{
-    collections::VecDeque,
+    collections::{BTreeMap, VecDeque},
     sync::{Arc, Mutex, MutexGuard},
 };
 
 use tokio::sync::Notify;
 use voxlog_core::id::{RoomId, SessionId};
 
-use super::{entry::Entry, feed::UserEntry};
-use crate::error::Failure;
+use super::{
+    ambient::frame::{AmbientFrame, Kind},
+    entry::Entry,
+    feed::UserEntry,
+};
+use crate::{error::Failure, voice::Signal};
 
 /// Bounds per socket. An entry is shared by all sockets of a room, so the queue itself costs a pointer an entry.
 const MAX_ITEMS: usize = 1024;
@@ -27,6 +31,9 @@ struct Queue {
     items: VecDeque<Item>,
     bytes: usize,
     overflowed: bool,
+    /// What is true only now, of each room the latest of each kind. It never fills the queue, and is told anew when that
+    /// has overflowed and the room is live again.
+    ambient: BTreeMap<(RoomId, Kind), Arc<AmbientFrame>>,
 }
 
 /// What the fan-out has for a socket.
@@ -43,8 +50,14 @@ pub enum Item {
         /// Why.
         why: Failure,
     },
+    /// What is true only now of a room that the socket is attached to.
+    Ambient(Arc<AmbientFrame>),
     /// Something that concerns the socket's user, wherever it happened.
     User(Arc<UserEntry>),
+    /// A device in the session's call tells it something.
+    Signal(Arc<Signal>),
+    /// Signals may have been missed: they are to be read again.
+    SignalsMissed,
     /// A sign-in of the socket's user is good for nothing any more. Never lost, also when the queue is.
     Revoked(SessionId),
 }
@@ -63,7 +76,8 @@ impl Item {
         match self {
             Self::Event(entry) => entry.event.len(),
             Self::User(entry) => entry.event.len(),
-            Self::Ended { .. } | Self::Revoked(_) => 0,
+            Self::Signal(signal) => signal.bytes,
+            Self::Ambient(_) | Self::Ended { .. } | Self::Revoked(_) | Self::SignalsMissed => 0,
         }
     }
 
@@ -75,7 +89,7 @@ impl Item {
 
 impl Outbox {
     /// Queues an item, or gives up the queue when there is no room for it. Never waits.
-    pub(super) fn push(&self, item: Item) {
+    pub(crate) fn push(&self, item: Item) {
         let mut queue = self.lock();
         if queue.overflowed && !item.outlives_overflow() {
             return;
@@ -91,6 +105,20 @@ impl Outbox {
         if news {
             self.arrived.notify_one();
         }
+    }
+
+    /// Queues what is true only now. Where the socket has not taken what was true before, one frame tells both.
+    pub(super) fn push_ambient(&self, frame: Arc<AmbientFrame>) {
+        let mut queue = self.lock();
+        let waiting = queue.ambient.entry((frame.room, frame.kind()));
+        waiting.and_modify(|before| *before = before.then(Arc::clone(&frame))).or_insert(frame);
+        drop(queue);
+        self.arrived.notify_one();
+    }
+
+    /// Drops what is true only now of a room that is not attached any more.
+    pub(super) fn forget_ambient(&self, room: RoomId) {
+        self.lock().ambient.retain(|(of, _), _| *of != room);
     }
 
     /// Waits for something and takes all of it. Cancel safe. Only the socket's own loop may call it.
@@ -109,7 +137,9 @@ impl Outbox {
             return Some(Waiting::Overflowed);
         }
         queue.bytes = 0;
-        (!queue.items.is_empty()).then(|| Waiting::Items(std::mem::take(&mut queue.items).into()))
+        let mut items = Vec::from(std::mem::take(&mut queue.items));
+        items.extend(std::mem::take(&mut queue.ambient).into_values().map(Item::Ambient));
+        (!items.is_empty()).then_some(Waiting::Items(items))
     }
 
     fn lock(&self) -> MutexGuard<'_, Queue> {

@@ -1,15 +1,17 @@
 //! A room as it was, read from the log alone.
 //!
 //! A moment is a cut through the room's chains: for a seq, everything up to it; for a time, everything that the log had
-//! taken by then, by the log's own clock. The state is the fold of the control chain up to the cut, the messages are
-//! the last ones before it as they read then.
+//! taken by then, by the log's own clock. The state and the call are the fold of the chains up to the cut, the messages
+//! are the last ones before it as they read then.
 
 use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::Serialize;
 use voxlog_core::{
+    call,
     clock::Time,
+    fold::{Folded, fold},
     id::{RoomId, UserId},
     position::{Chain, Class, Cursor, Heads, Seq},
     rejection::Rejection,
@@ -17,7 +19,10 @@ use voxlog_core::{
 };
 
 use super::{Hub, catch_up::check_may_read, execute::closed};
-use crate::error::Failure;
+use crate::{
+    error::Failure,
+    identity::{Caller, Scope},
+};
 
 pub use said::{PastMessage, PastReaction};
 
@@ -25,6 +30,27 @@ mod said;
 
 /// The most messages that are shown with a moment.
 pub const MAX_MESSAGES: usize = 100;
+
+/// Who asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reader {
+    /// Somebody who must be allowed to read the room now.
+    User(UserId),
+    /// An operator, who may look into any room.
+    Operator,
+}
+
+impl From<UserId> for Reader {
+    fn from(user: UserId) -> Self {
+        Self::User(user)
+    }
+}
+
+impl From<&Caller> for Reader {
+    fn from(caller: &Caller) -> Self {
+        if caller.scopes.holds(Scope::Admin) { Self::Operator } else { Self::User(caller.user) }
+    }
+}
 
 /// Which moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,6 +71,8 @@ pub struct Past {
     pub heads: Heads,
     /// The room.
     pub state: View,
+    /// Its call, when one went on.
+    pub call: Option<call::Ongoing>,
     /// The last messages as they read then, oldest first; empty unless some were asked for. What the log does not have
     /// any more is not among them: a room that keeps no messages has none that are older than a minute.
     pub messages: Vec<PastMessage>,
@@ -52,49 +80,58 @@ pub struct Past {
 
 impl Hub {
     /// A room as it was, with its last `messages`, at most [`MAX_MESSAGES`]. Who may read the room now may read its past.
-    pub async fn past(self: &Arc<Self>, user: UserId, room: RoomId, at: At, messages: usize) -> Result<Past, Failure> {
-        let (known, now) = self.now(user, room, at).await?;
+    pub async fn past(
+        self: &Arc<Self>,
+        reader: impl Into<Reader>,
+        room: RoomId,
+        at: At,
+        messages: usize,
+    ) -> Result<Past, Failure> {
+        let now = self.now(reader.into(), room, at).await?;
         let _turn = self.catch_ups.acquire().await.map_err(|_closed| closed())?;
-        let (state, ctl) = match at {
-            At::Now => (now, known.ctl),
-            At::Seq(_) | At::Time(_) => self.state_at(room, at, known.ctl).await?,
+        let mut past = match at {
+            At::Now => now,
+            At::Seq(_) | At::Time(_) => self.at_moment(room, at, now.heads).await?,
         };
-        let msg = self.cut(Chain::Room(room, Class::Msg), at, known.msg).await?;
-        let call = self.cut(Chain::Room(room, Class::Call), at, known.call).await?;
-        let messages = self.said(room, msg, messages.min(MAX_MESSAGES)).await?;
-        Ok(Past { heads: Heads { ctl, msg, call }, state, messages })
+        past.messages = self.said(room, past.heads.msg, messages.min(MAX_MESSAGES)).await?;
+        Ok(past)
     }
 
-    /// The room as it is and the ends of its chains, if the user may read it, on a node that is as far as the moment,
-    /// which may come from one that is ahead.
-    async fn now(self: &Arc<Self>, user: UserId, room: RoomId, at: At) -> Result<(Heads, View), Failure> {
-        let now = self.readable(user, room).await?;
+    /// The room as it is, without messages, if the reader may read it, on a node that is as far as the moment, which may
+    /// come from one that is ahead.
+    async fn now(self: &Arc<Self>, reader: Reader, room: RoomId, at: At) -> Result<Past, Failure> {
+        let now = self.readable(reader, room).await?;
         let At::Seq(seq) = at else { return Ok(now) };
-        if seq <= now.0.last() {
+        if seq <= now.heads.last() {
             return Ok(now);
         }
         if self.reach_cursor(room, Cursor { ctl: Some(seq), ..Cursor::default() }).await? {
-            let now = self.readable(user, room).await?;
-            if seq <= now.0.last() {
+            let now = self.readable(reader, room).await?;
+            if seq <= now.heads.last() {
                 return Ok(now);
             }
         }
         Err(Failure::invalid("at", "is beyond the room's last event"))
     }
 
-    async fn readable(self: &Arc<Self>, user: UserId, room: RoomId) -> Result<(Heads, View), Failure> {
+    async fn readable(self: &Arc<Self>, reader: Reader, room: RoomId) -> Result<Past, Failure> {
         self.open(room).await?;
         let mut rooms = self.lane(room).lock();
         let open = rooms.open(room).ok_or_else(closed)?;
-        check_may_read(open.state(), user, self.clock.now())?;
-        let view = open.state().view().ok_or(Rejection::NotFound("room"))?;
-        Ok((open.heads, view))
+        if let Reader::User(user) = reader {
+            check_may_read(open.state(), user, self.clock.now())?;
+        }
+        Past::of(open.heads, &open.folded)
     }
 
-    async fn state_at(&self, room: RoomId, at: At, known: Seq) -> Result<(View, Seq), Failure> {
-        let (folded, last) = self.fold(room, known, |stored| at.is_before(stored.seq, stored.time, known)).await?;
-        let state = folded.state.view().ok_or(Rejection::NotFound("room"))?;
-        Ok((state, last))
+    /// The room at a moment, without messages. Its chains were seen to end at `known`.
+    async fn at_moment(&self, room: RoomId, at: At, known: Heads) -> Result<Past, Failure> {
+        let mut heads = Heads::default();
+        for class in Class::ALL {
+            *heads.of_mut(class) = self.cut(Chain::Room(room, class), at, known.of(class)).await?;
+        }
+        let (folded, _) = fold(&*self.log, room, heads.last()).await?;
+        Past::of(heads, &folded)
     }
 
     /// The last seq of a chain, which ends at `head`, at a moment.
@@ -126,14 +163,9 @@ impl Hub {
     }
 }
 
-impl At {
-    /// Whether a record belongs to what was there at the moment, of a chain that was read up to `known`.
-    fn is_before(self, seq: Seq, time: Time, known: Seq) -> bool {
-        let in_time = match self {
-            Self::Now => true,
-            Self::Seq(last) => seq <= last,
-            Self::Time(last) => time <= last,
-        };
-        seq <= known && in_time
+impl Past {
+    fn of(heads: Heads, folded: &Folded) -> Result<Self, Failure> {
+        let state = folded.room.view().ok_or(Rejection::NotFound("room"))?;
+        Ok(Self { heads, state, call: folded.call.ongoing().cloned(), messages: Vec::new() })
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{collections::VecDeque, sync::Arc};
 
-use voxlog_core::position::{Class, Heads};
+use voxlog_core::position::{Class, Heads, Seq};
 
 use super::entry::Entry;
 
@@ -29,6 +29,33 @@ impl Ring {
         Some(gone)
     }
 
+    /// The last seq of a class before the first entry.
+    pub(super) fn floor(&self, class: Class) -> Seq {
+        self.floor.of(class)
+    }
+
+    /// Lets go of message events, and links each that stays to the one before it; `standing` is the last before the
+    /// ring that stays. Gives the seqs of those that went, and the last of those that stay.
+    pub(super) fn forget(&mut self, standing: Seq, goes: impl Fn(&Entry) -> bool) -> (Vec<Seq>, Seq) {
+        let (mut gone, mut last) = (Vec::new(), standing);
+        self.floor.msg = standing;
+        self.entries.retain_mut(|entry| {
+            if entry.class != Class::Msg {
+                return true;
+            }
+            if goes(entry) {
+                gone.push(entry.seq);
+                return false;
+            }
+            if entry.prev != last {
+                *entry = Entry::new(entry.room, entry.class, entry.seq, last, entry.event.clone());
+            }
+            last = entry.seq;
+            true
+        });
+        (gone, last)
+    }
+
     /// Whether everything after `cursor` is here.
     pub(super) fn covers(&self, cursor: &Heads) -> bool {
         Class::ALL.into_iter().all(|class| cursor.of(class) >= self.floor.of(class))
@@ -48,7 +75,7 @@ impl Ring {
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
-    use voxlog_core::{clock::SystemClock, id::RoomId, position::Seq};
+    use voxlog_core::{clock::SystemClock, id::RoomId};
 
     use super::*;
 
@@ -69,6 +96,16 @@ mod tests {
         assert!(ring.covers(&cursor(2)));
         let seqs: Vec<_> = ring.after_cursor(&cursor(3), 10).iter().map(|entry| entry.seq.0).collect();
         assert_eq!(seqs, [4, 5]);
+    }
+
+    #[test]
+    fn what_is_forgotten_leaves_no_gap() {
+        let mut ring = ring_of(3..=7, 8);
+        let (gone, last) = ring.forget(Seq(1), |entry| [3, 5, 7].contains(&entry.seq.0));
+        assert_eq!((gone, last), (vec![Seq(3), Seq(5), Seq(7)], Seq(6)));
+        assert!(ring.covers(&Heads { msg: Seq(1), ..Heads::default() }));
+        let links: Vec<_> = ring.entries.iter().map(|entry| (entry.prev.0, entry.seq.0)).collect();
+        assert_eq!(links, [(1, 4), (4, 6)]);
     }
 
     #[test]

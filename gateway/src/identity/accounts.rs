@@ -36,6 +36,9 @@ pub struct Account {
     pub guest: bool,
     /// Whether signing in takes a second factor.
     pub totp: bool,
+    /// Whether their sign-ins have the scope `admin`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub operator: bool,
     /// When it was made.
     pub created_at: Time,
 }
@@ -147,7 +150,7 @@ pub(super) fn gone() -> Failure {
 /// What an account is read from: the row `a` of `identity.accounts`.
 macro_rules! columns {
     () => {
-        "a.id, a.username, a.email, a.display_name, a.avatar_url, a.guest, a.created_at, EXISTS (
+        "a.id, a.username, a.email, a.display_name, a.avatar_url, a.guest, a.operator, a.created_at, EXISTS (
              SELECT FROM identity.totp f WHERE f.user_id = a.id AND f.confirmed_at IS NOT NULL
          ) AS totp"
     };
@@ -219,6 +222,7 @@ impl FromRow<'_, PgRow> for Account {
             avatar_url: row.try_get("avatar_url")?,
             guest: row.try_get("guest")?,
             totp: row.try_get("totp")?,
+            operator: row.try_get("operator")?,
             created_at: row.try_get("created_at")?,
         })
     }

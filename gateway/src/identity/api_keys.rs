@@ -6,9 +6,10 @@ use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use sqlx::{FromRow, Row, postgres::PgRow};
+use sqlx::{FromRow, PgConnection, Row, postgres::PgRow};
+use uuid::Uuid;
 use voxlog_core::{
-    clock::Time,
+    clock::{Clock, Time},
     id::{SessionId, UserId},
     user,
 };
@@ -110,12 +111,15 @@ impl Identity {
         if account.guest {
             return Err(Failure::new(Code::Forbidden, "a guest has no API keys"));
         }
+        let scopes: Scopes = wanted.scopes.into_iter().collect();
+        if scopes.granted_to(account.operator) != scopes {
+            return Err(Failure::new(Code::Forbidden, "only operators have API keys with the scope admin"));
+        }
         let count = "SELECT count(*) FROM identity.api_keys WHERE user_id = $1 AND revoked_at IS NULL";
         if sqlx::query_scalar::<_, i64>(count).bind(user.as_uuid()).fetch_one(&mut *transaction).await? >= MAX_KEYS {
             return Err(Failure::new(Code::Conflict, "you have 50 API keys, revoke one first"));
         }
         let (key, prefix) = mint();
-        let scopes: Scopes = wanted.scopes.into_iter().collect();
         let about = ApiKey {
             id: SessionId::mint(&*self.clock),
             name: wanted.name,
@@ -175,6 +179,22 @@ impl Identity {
         self.revoked_just_now(&[key]);
         Ok(())
     }
+}
+
+/// Ends all keys of a user, and tells the log so. Gives those that had not ended before.
+pub(super) async fn revoke_all(
+    connection: &mut PgConnection,
+    user: UserId,
+    clock: &dyn Clock,
+) -> Result<Vec<SessionId>, Failure> {
+    let update = "UPDATE identity.api_keys SET revoked_at = $2 WHERE user_id = $1 AND revoked_at IS NULL RETURNING id";
+    let query = sqlx::query_scalar(update).bind(user.as_uuid()).bind(clock.now());
+    let ended: Vec<Uuid> = query.fetch_all(&mut *connection).await?;
+    let ended: Vec<_> = ended.into_iter().map(SessionId::from_uuid).collect();
+    for &session_id in &ended {
+        outbox::put(connection, user, user::Event::SessionRevoked { user_id: user, session_id }, clock).await?;
+    }
+    Ok(ended)
 }
 
 impl FromRow<'_, PgRow> for ApiKey {

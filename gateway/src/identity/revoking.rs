@@ -4,7 +4,10 @@ use std::{sync::Arc, time::Duration};
 
 use chrono::TimeDelta;
 use uuid::Uuid;
-use voxlog_core::{clock::Time, id::SessionId};
+use voxlog_core::{
+    clock::Time,
+    id::{SessionId, UserId},
+};
 
 use super::{Identity, Revoked, token::LEEWAY};
 
@@ -70,6 +73,11 @@ impl Identity {
         let rows: Vec<(Uuid, Time)> = select.bind(since).fetch_all(&self.pool).await?;
         for (id, revoked_at) in rows {
             self.revoked.note(SessionId::from_uuid(id), self.known_until(revoked_at));
+        }
+        let select = sqlx::query_as("SELECT user_id, asked_at FROM identity.erasures WHERE asked_at > $1");
+        let rows: Vec<(Uuid, Time)> = select.bind(since).fetch_all(&self.pool).await?;
+        for (id, asked_at) in rows {
+            self.revoked.note_user(UserId::from_uuid(id), self.known_until(asked_at));
         }
         Ok(())
     }

@@ -1,4 +1,5 @@
-//! What a credential is good for. A sign-in may do all that its user may; an API key, what it was made for.
+//! What a credential is good for. A sign-in may do all that its user may; an API key, what it was made for, as long as
+//! its user may.
 
 use std::fmt;
 
@@ -15,11 +16,13 @@ pub enum Scope {
     Write,
     /// Do what admins and owners do to others and to who may come in.
     Moderate,
+    /// Look into the log, every room and every node, and mend the read models. For operators alone.
+    Admin,
 }
 
 impl Scope {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Read, Self::Write, Self::Moderate];
+    pub const ALL: [Self; 4] = [Self::Read, Self::Write, Self::Moderate, Self::Admin];
 
     /// Its name, as in requests and in the database.
     pub const fn as_str(self) -> &'static str {
@@ -27,6 +30,7 @@ impl Scope {
             Self::Read => "read",
             Self::Write => "write",
             Self::Moderate => "moderate",
+            Self::Admin => "admin",
         }
     }
 
@@ -35,13 +39,28 @@ impl Scope {
     }
 }
 
-/// Some scopes, or all.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+/// Some scopes, or all. Written as a list.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(from = "Vec<Scope>", into = "Vec<Scope>")]
 pub struct Scopes(u8);
 
 impl Scopes {
-    /// What a sign-in has.
-    pub const ALL: Self = Self(Scope::Read.bit() | Scope::Write.bit() | Scope::Moderate.bit());
+    /// What everybody's sign-in has.
+    pub const USUAL: Self = Self(Scope::Read.bit() | Scope::Write.bit() | Scope::Moderate.bit());
+
+    /// What an operator's sign-in has.
+    pub const ALL: Self = Self(Self::USUAL.0 | Scope::Admin.bit());
+
+    /// What the sign-in of an account has.
+    pub const fn of_sign_in(operator: bool) -> Self {
+        if operator { Self::ALL } else { Self::USUAL }
+    }
+
+    /// Those of them that an account may have a key for.
+    #[must_use]
+    pub const fn granted_to(self, operator: bool) -> Self {
+        Self(self.0 & Self::of_sign_in(operator).0)
+    }
 
     /// Whether it is among them.
     pub const fn holds(self, scope: Scope) -> bool {
@@ -57,6 +76,18 @@ impl Scopes {
 impl FromIterator<Scope> for Scopes {
     fn from_iter<T: IntoIterator<Item = Scope>>(scopes: T) -> Self {
         Self(scopes.into_iter().fold(0, |all, scope| all | scope.bit()))
+    }
+}
+
+impl From<Vec<Scope>> for Scopes {
+    fn from(scopes: Vec<Scope>) -> Self {
+        scopes.into_iter().collect()
+    }
+}
+
+impl From<Scopes> for Vec<Scope> {
+    fn from(scopes: Scopes) -> Self {
+        scopes.iter().collect()
     }
 }
 
@@ -77,5 +108,13 @@ mod tests {
             assert_eq!(only.iter().collect::<Vec<_>>(), [scope]);
             assert!(Scopes::ALL.holds(scope));
         }
+    }
+
+    #[test]
+    fn who_is_no_operator_has_all_but_one() {
+        let kept: Vec<_> = Scopes::ALL.granted_to(false).iter().collect();
+        assert_eq!(kept, [Scope::Read, Scope::Write, Scope::Moderate]);
+        assert_eq!(Scopes::ALL.granted_to(true), Scopes::ALL);
+        assert!(!Scopes::USUAL.granted_to(true).holds(Scope::Admin), "nobody gets more than they asked for");
     }
 }

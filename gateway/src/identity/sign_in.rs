@@ -82,6 +82,7 @@ impl Identity {
             avatar_url: None,
             guest: false,
             totp: false,
+            operator: false,
             created_at: self.clock.now(),
         };
         self.begin(account, Some(&hash), device).await
@@ -99,6 +100,7 @@ impl Identity {
             avatar_url: None,
             guest: true,
             totp: false,
+            operator: false,
             created_at: self.clock.now(),
         };
         self.begin(account, None, device).await
@@ -137,9 +139,10 @@ impl Identity {
         }
     }
 
-    /// An access token for a session of its own, which can't be refreshed: for a terminal.
-    pub fn issue(&self, user: UserId) -> Result<Access, Failure> {
-        self.sign(Holder { user, session: SessionId::mint(&*self.clock), guest: false })
+    /// An access token for a session of its own, which can't be refreshed: for a terminal. Nothing ends it before its
+    /// time, an operator's neither.
+    pub fn issue(&self, user: UserId, operator: bool) -> Result<Access, Failure> {
+        self.sign(Holder { user, session: SessionId::mint(&*self.clock), guest: false, operator })
     }
 
     async fn begin(&self, account: Account, password_hash: Option<&str>, device: &Device) -> Result<Grant, Failure> {
@@ -181,7 +184,7 @@ impl Identity {
     }
 
     fn grant(&self, user: Account, session: SessionId, refresh_token: String) -> Result<Grant, Failure> {
-        let access = self.sign(Holder { user: user.id, session, guest: user.guest })?;
+        let access = self.sign(Holder { user: user.id, session, guest: user.guest, operator: user.operator })?;
         Ok(Grant { token: access.token, refresh_token, user, expires_in: self.access_ttl.as_secs() })
     }
 }

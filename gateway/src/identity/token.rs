@@ -42,6 +42,9 @@ struct Claims {
     /// Here without an account.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     guest: bool,
+    /// An operator: the scope `admin` comes with it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    operator: bool,
 }
 
 /// Whom a token is for.
@@ -50,16 +53,17 @@ pub(super) struct Holder {
     pub(super) user: UserId,
     pub(super) session: SessionId,
     pub(super) guest: bool,
+    pub(super) operator: bool,
 }
 
 /// A token from `now` on.
 pub(super) fn sign(keys: &Keys, holder: Holder, now: Time, ttl: Duration) -> Result<Access, Failure> {
-    let Holder { user, session, guest } = holder;
+    let Holder { user, session, guest, operator } = holder;
     let (key, key_id) = keys.signing();
     let header = Header { kid: Some(key_id.clone()), ..Header::new(Algorithm::EdDSA) };
     let iat = now.timestamp();
     let exp = iat.saturating_add_unsigned(ttl.as_secs());
-    let claims = Claims { iss: ISSUER.to_owned(), sub: user, sid: session, iat, exp, guest };
+    let claims = Claims { iss: ISSUER.to_owned(), sub: user, sid: session, iat, exp, guest, operator };
     let token = encode(&header, &claims, key).map_err(|error| Failure::internal(&error))?;
     Ok(Access { token, expires: DateTime::from_timestamp(exp, 0).unwrap_or(now) })
 }
@@ -76,7 +80,7 @@ pub(super) fn verify(keys: &Keys, token: &str, now: Time) -> Result<Caller, Fail
         session: claims.sid,
         expires: Some(expires),
         guest: claims.guest,
-        scopes: Scopes::ALL,
+        scopes: Scopes::of_sign_in(claims.operator),
         credential: Credential::Token,
     })
 }
@@ -101,7 +105,10 @@ mod tests {
     use serde_json::{Value, json};
     use voxlog_core::clock::{Clock, ManualClock, SystemClock};
 
-    use super::super::keys::{generate_pem, public_pem};
+    use super::super::{
+        keys::{generate_pem, public_pem},
+        scope::Scope,
+    };
     use super::*;
 
     const TTL: Duration = Duration::from_mins(15);
@@ -127,7 +134,7 @@ mod tests {
         }
 
         fn token_of(&self, guest: bool) -> String {
-            let holder = Holder { user: self.user, session: self.session, guest };
+            let holder = Holder { user: self.user, session: self.session, guest, operator: false };
             sign(&self.keys, holder, self.clock.now(), TTL).unwrap().token
         }
 
@@ -178,6 +185,15 @@ mod tests {
         let mut claims = world.claims();
         claims["guest"] = json!("no");
         refused(&world.verify(&world.forge(&world.header(), &claims)));
+    }
+
+    #[test]
+    fn an_operators_token_alone_has_the_scope_admin() {
+        let world = world();
+        assert!(!world.verify(&world.token()).unwrap().scopes.holds(Scope::Admin));
+        let holder = Holder { user: world.user, session: world.session, guest: false, operator: true };
+        let token = sign(&world.keys, holder, world.clock.now(), TTL).unwrap().token;
+        assert_eq!(world.verify(&token).unwrap().scopes, Scopes::ALL);
     }
 
     #[test]

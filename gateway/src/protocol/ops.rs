@@ -4,32 +4,30 @@
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Deserialize;
+use serde_json::Value;
 use voxlog_core::{
-    id::RoomId,
+    id::{RoomId, SessionId},
     message,
     position::{Class, Cursor, Seq},
-    room,
+    presence::Status,
+    room::{self, InviteId},
 };
 
 use super::{
-    Command, Request,
+    Command, Request, Resume,
     fields::{Alone, Fields, InRoom, OfMessage, Shape},
 };
 use crate::{
     error::{Code, Failure, brief},
     shapes::{
-        Edit, Kick, NewInvite, NewRole, NewRoom, Nothing, Posting, Reaction, ReadMark, RoomUpdate, Sanction, Whom,
-        object,
+        Admission, CallJoin, CallUpdate, Edit, Kick, NewInvite, NewRole, NewRoom, Nothing, Posting, Reaction, ReadMark,
+        RoomUpdate, Sanction, Whom, object,
     },
 };
 
 /// Events in a `page`, unless the client says otherwise, and at most.
 const PAGE: usize = 50;
 const MAX_PAGE: usize = 200;
-
-/// Parts of the protocol that this version knows by name only.
-const LATER: [&str; 7] =
-    ["typing.start", "typing.stop", "presence.update", "voice.join", "voice.update", "voice.leave", "voice.signal"];
 
 /// One op, for the documents.
 #[derive(Debug)]
@@ -69,7 +67,7 @@ macro_rules! ops {
 
 ops! {
     /// Says who is there. It comes first, and again whenever the token is renewed.
-    "hello" Alone<Hello> => "welcome" |it| Ok(Request::Hello { token: it.0.token.map(Into::into) });
+    "hello" Alone<Hello> => "welcome" |it| hello(it.0);
     /// Asks for a room's events from now on, and for what was missed.
     "subscribe" InRoom<Subscribe> => "subscribed" |it| Ok(Request::Subscribe { room: it.room, cursor: it.more.cursor });
     /// Wants nothing more of a room.
@@ -95,10 +93,10 @@ ops! {
     "room.approve" InRoom<Whom> => "ack" |it| in_room(it, |whom| room::Command::Approve { user: whom.user_id });
     /// Turns down who has asked for a seat. The right of admins and the owner.
     "room.deny" InRoom<Whom> => "ack" |it| in_room(it, |whom| room::Command::Deny { user: whom.user_id });
-    /// Makes an invite, whose `code` the answer has. The right of admins and the owner.
+    /// Makes an invite, whose `code` this answer alone has, and its `inviteId`. The right of admins and the owner.
     "room.invite" InRoom<NewInvite> => "ack" |it| done(Command::Invite(it.room, it.more));
     /// Ends an invite. The right of admins and the owner.
-    "room.uninvite" InRoom<Uninvite> => "ack" |it| in_room(it, |more| room::Command::RevokeInvite { code: more.code });
+    "room.uninvite" InRoom<Uninvite> => "ack" |it| in_room(it, |more| room::Command::RevokeInvite { invite: more.invite_id });
     /// Takes a member's seat away; they may join again. The right of admins and the owner.
     "room.kick" InRoom<Kick> => "ack" |it| in_room(it, Into::into);
     /// Takes somebody's seat away, if they have one, and keeps them out. The right of admins and the owner.
@@ -129,6 +127,27 @@ ops! {
         |it| of_message(it, |more| message::Command::Unreact { emoji: more.emoji });
     /// Tells how far a room has been read. It never goes back.
     "read.mark" InRoom<ReadMark> => "ack" |it| done(Command::MarkRead(it.room, it.more.seq));
+
+    /// Tells how you want to be seen from this device.
+    "presence.update" Alone<ShowAs> => "ack" |it| done(Command::ShowAs(it.0.status.into()));
+    /// Tells the room that you are typing. It ends by itself after 6 s unless it is said again.
+    "typing.start" InRoom<Nothing> => "ack" |it| done(Command::Type(it.room, true));
+    /// Tells the room that you are typing no more.
+    "typing.stop" InRoom<Nothing> => "ack" |it| done(Command::Type(it.room, false));
+
+    /// Takes a place in the room's call, which begins if there is none. The answer has the `call` and `iceServers`.
+    "voice.join" InRoom<CallJoin> => "ack" |it| done(Command::JoinCall(it.room, it.more.into()));
+    /// Changes what others hear and see of this device, and tells whether you are speaking, which is not kept.
+    "voice.update" InRoom<CallUpdate> => "ack" |it| done(Command::UpdateCall(it.room, it.more));
+    /// Gives the place in the room's call up.
+    "voice.leave" InRoom<Nothing> => "ack" |it| done(Command::LeaveCall(it.room));
+    /// Tells another device in the room's call how to reach this one: a session description or an ICE candidate.
+    "voice.signal" InRoom<SignalTo> => "ack"
+        |it| done(Command::Signal { room: it.room, to: it.more.to, data: it.more.data });
+    /// Makes a token that lets one device into the room's call, once, within a minute: yours, or a member's whom you may let in.
+    "voice.token" InRoom<Admission> => "ack" |it| Ok(Request::JoinToken { room: it.room, whom: it.more.user_id });
+    /// Ends the room's call for everybody. The right of who began it, of admins and the owner.
+    "voice.end" InRoom<Nothing> => "ack" |it| done(Command::EndCall(it.room));
 }
 
 #[derive(Deserialize, JsonSchema)]
@@ -136,19 +155,53 @@ ops! {
 struct Hello {
     /// An access token, unless the upgrade had one in `Authorization`.
     token: Option<String>,
-    /// Comes with a later version.
-    #[expect(dead_code, reason = "only its shape is checked by this version")]
+    /// How you want to be seen from this device; `online` unless it is said.
     presence: Option<Presence>,
+    /// Goes on with an earlier session of yours: its place in a call, and what it was signalled meanwhile.
+    #[serde(default, deserialize_with = "object::maybe")]
+    #[schemars(with = "Option<Resume>")]
+    resume: Option<Resume>,
 }
 
 /// How somebody wants to be seen.
-#[derive(Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 enum Presence {
+    /// There.
     Online,
+    /// There, but not looking.
     Away,
+    /// There, and not to be disturbed.
     Dnd,
+    /// There, without others knowing.
     Invisible,
+}
+
+impl From<Presence> for Status {
+    fn from(presence: Presence) -> Self {
+        match presence {
+            Presence::Online => Self::Online,
+            Presence::Away => Self::Away,
+            Presence::Dnd => Self::Dnd,
+            Presence::Invisible => Self::Invisible,
+        }
+    }
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct ShowAs {
+    /// How.
+    status: Presence,
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct SignalTo {
+    /// Which device, by its session.
+    to: SessionId,
+    /// Anything; it is passed on as it is.
+    data: Value,
 }
 
 #[derive(Deserialize, JsonSchema)]
@@ -184,16 +237,21 @@ struct Join {
 }
 
 #[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Uninvite {
-    /// The invite's code, as it was typed.
-    code: String,
+    /// Which.
+    invite_id: InviteId,
 }
 
 /// Reads a request off a frame's fields; every one of them must have a meaning.
 pub(super) fn read(mut fields: Fields) -> Result<Request, Failure> {
     let op: String = fields.take("op")?;
     request(&op, fields).unwrap_or_else(|| Err(unknown(&op)))
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "each line of the table may refuse")]
+fn hello(Hello { token, presence, resume }: Hello) -> Result<Request, Failure> {
+    Ok(Request::Hello { token: token.map(Into::into), presence: presence.map(Into::into), resume })
 }
 
 fn history(room: RoomId, wanted: &History) -> Result<Request, Failure> {
@@ -230,10 +288,5 @@ fn of_message<T>(it: OfMessage<T>, command: impl FnOnce(T) -> message::Command) 
 }
 
 fn unknown(op: &str) -> Failure {
-    let detail = if LATER.contains(&op) {
-        format!("{op} comes with a later version")
-    } else {
-        format!("there is no op {}", brief(op))
-    };
-    Failure::new(Code::Unsupported, detail)
+    Failure::new(Code::Unsupported, format!("there is no op {}", brief(op)))
 }

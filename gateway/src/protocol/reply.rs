@@ -7,11 +7,13 @@ use schemars::JsonSchema;
 use serde::{Serialize, Serializer, ser::SerializeSeq};
 use serde_json::{Value, value::RawValue};
 use voxlog_core::{
+    call,
     clock::Time,
     envelope::Envelope,
-    id::{MessageId, RoomId, SessionId, UserId},
+    id::{CallId, MessageId, RoomId, SessionId, UserId},
     position::{Class, Heads, Seq},
-    room::View,
+    presence::Shown,
+    room::{InviteId, View},
 };
 
 use super::{BadFrame, FrameId, codec};
@@ -20,6 +22,7 @@ use crate::{
     config::Limits,
     error::{Code, Failure, FieldError},
     hub::{Done, Entry, Opening, UserEntry},
+    voice::JoinToken,
 };
 
 /// A frame for a client.
@@ -30,8 +33,10 @@ pub enum ServerFrame {
     Welcome {
         /// Which frame it answers.
         id: FrameId,
-        /// Names this connection.
+        /// Names this connection; `hello` may `resume` it on another socket.
         session: SessionId,
+        /// Whether it goes on with the session that the client asked for.
+        resumed: bool,
         /// Who the client is.
         user: UserId,
         /// How often `heads` come, in milliseconds. Who is silent for two of them is closed.
@@ -52,8 +57,8 @@ pub enum ServerFrame {
         reason: Option<&'static str>,
         /// The last seq of each class at `state`.
         heads: Heads,
-        /// The room as it is at `heads`.
-        state: Box<View>,
+        /// The room as it is at `heads`, and who is there now.
+        state: Box<RoomNow>,
     },
     /// A command was carried out, or its wish was true already.
     Ack(Ack),
@@ -117,6 +122,44 @@ pub enum ServerFrame {
         #[schemars(with = "Envelope")]
         event: Bytes,
     },
+    /// Members of a room are there in another way now. At most four a second a room.
+    Presence {
+        /// Which room.
+        room: RoomId,
+        /// It names everybody who is not offline: who is not in it is.
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        full: bool,
+        /// How they are there now.
+        members: Vec<Present>,
+    },
+    /// Who is typing in a room now. At most four a second a room.
+    Typing {
+        /// Which room.
+        room: RoomId,
+        /// All of them.
+        users: Vec<UserId>,
+    },
+    /// Who is speaking in a room's call now. At most four a second a room.
+    Speaking {
+        /// Which room.
+        room: RoomId,
+        /// All of their devices.
+        sessions: Vec<SessionId>,
+    },
+    /// Another device in a call tells yours how to reach it. Sent again after a `resume` unless the client says that it
+    /// has got it: drop what is not beyond the last `seq` that you have.
+    Signal {
+        /// Ascends for each session.
+        seq: Seq,
+        /// Whose call.
+        room: RoomId,
+        /// Of which call both are.
+        call_id: CallId,
+        /// Who tells it.
+        from: Device,
+        /// As it was sent.
+        data: Value,
+    },
     /// The token will expire soon: say `hello` again with a new one of the same user, or the socket is closed then.
     Token {
         /// How soon, in milliseconds.
@@ -135,14 +178,73 @@ pub enum ServerFrame {
     },
 }
 
+/// A room as it is, and who is there now.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct RoomNow {
+    /// The room itself.
+    #[serde(flatten)]
+    pub room: View,
+    /// Who is there, and who is typing and speaking.
+    #[serde(flatten)]
+    pub ambience: Ambience,
+    /// Its call, when one goes on.
+    pub call: Option<call::Ongoing>,
+}
+
+/// Who is there in a room now, and what they are doing.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Ambience {
+    /// The members who are not offline.
+    pub presence: Vec<Present>,
+    /// Who is typing.
+    pub typing: Vec<UserId>,
+    /// The devices in its call whose users are speaking.
+    pub speaking: Vec<SessionId>,
+}
+
+/// How a member is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Present {
+    /// Who.
+    pub user_id: UserId,
+    /// How others see them.
+    #[serde(flatten)]
+    pub shown: Shown,
+}
+
+/// One device of somebody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Device {
+    /// Which.
+    pub session: SessionId,
+    /// Whose.
+    pub user_id: UserId,
+}
+
+/// A server by which devices find a way to each other (W3C's `RTCIceServer`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct IceServer {
+    /// Where: `stun:…`, `turn:…` or `turns:…`.
+    pub urls: Vec<String>,
+    /// For `turn` and `turns`: good for some hours.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub username: Option<String>,
+    /// That goes with it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub credential: Option<String>,
+}
+
 /// What came of a command.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Ack {
     /// Which frame it answers.
     pub id: FrameId,
-    /// Which room it was about.
-    pub room: RoomId,
+    /// Which room it was about, if it was about one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub room: Option<RoomId>,
     /// Where the event stands; absent when nothing went to the log.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub seq: Option<Seq>,
@@ -158,28 +260,58 @@ pub struct Ack {
     /// By which others join: of the room that was opened, or of the invite that was made.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,
+    /// The invite that was made: what it is called from now on, since its code is shown this once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub invite_id: Option<InviteId>,
     /// You have no seat yet: an admin is asked first.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub requested: bool,
+    /// The call that was joined.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub call: Option<call::Ongoing>,
+    /// By which the devices in it find a way to each other.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ice_servers: Option<Vec<IceServer>>,
+    /// What lets a device into the call.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub join_token: Option<JoinToken>,
 }
 
 impl Ack {
+    /// Nothing went to the log, and it was about no room.
+    pub fn new(id: FrameId) -> Self {
+        Self {
+            id,
+            room: None,
+            seq: None,
+            message_id: None,
+            time: None,
+            duplicate: false,
+            code: None,
+            invite_id: None,
+            requested: false,
+            call: None,
+            ice_servers: None,
+            join_token: None,
+        }
+    }
+
     /// Nothing went to the log.
-    pub fn new(id: FrameId, room: RoomId) -> Self {
-        Self { id, room, seq: None, message_id: None, time: None, duplicate: false, code: None, requested: false }
+    pub fn about(id: FrameId, room: RoomId) -> Self {
+        Self { room: Some(room), ..Self::new(id) }
     }
 
     /// A command was carried out.
     pub fn of(id: FrameId, done: &Done) -> Self {
         let Done { duplicate, requested, .. } = *done;
-        Self { seq: Some(done.position.seq), duplicate, requested, ..Self::new(id, done.room) }
+        Self { seq: Some(done.position.seq), duplicate, requested, ..Self::about(id, done.room) }
     }
 }
 
 impl ServerFrame {
     /// A room was opened for a client.
     pub fn subscribed(id: FrameId, room: RoomId, opening: Opening) -> Self {
-        let Opening { recovered, reason, heads, state, from: _ } = opening;
+        let Opening { recovered, reason, heads, state, from: _, told: _ } = opening;
         Self::Subscribed { id, room, recovered, reason, heads, state: Box::new(state) }
     }
 

@@ -1,15 +1,20 @@
 //! What a client may ask for.
 
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::Value;
 use voxlog_core::{
-    id::{MessageId, RoomId},
+    call::Media,
+    id::{MessageId, RoomId, SessionId, UserId},
     message,
     position::{Class, Cursor, Seq},
+    presence::Status,
     room,
 };
 
 use crate::{
     identity::Secret,
-    shapes::{NewInvite, NewRoom, Posting},
+    shapes::{CallUpdate, NewInvite, NewRoom, Posting},
 };
 
 /// What a frame asks for.
@@ -19,6 +24,10 @@ pub enum Request {
     Hello {
         /// An access token, unless the upgrade had one.
         token: Option<Secret>,
+        /// How the client wants to be seen; online unless it says otherwise.
+        presence: Option<Status>,
+        /// The session that it wants to go on with.
+        resume: Option<Resume>,
     },
     /// Asks for a room's events from now on, and for what was missed.
     Subscribe {
@@ -47,8 +56,26 @@ pub enum Request {
         /// How many at most, 1 to 200.
         limit: usize,
     },
+    /// Wants a token that lets a device into a room's call.
+    JoinToken {
+        /// Whose call.
+        room: RoomId,
+        /// For whom; without it, for the asker.
+        whom: Option<UserId>,
+    },
     /// Asks whether anybody is there.
     Ping,
+}
+
+/// A session that a client wants to go on with on another socket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Resume {
+    /// As `welcome` named it.
+    pub session: SessionId,
+    /// The last signal that the client has got; those after it are sent again.
+    #[serde(default)]
+    pub signals: Seq,
 }
 
 /// What a client wants done.
@@ -70,4 +97,25 @@ pub enum Command {
     Message(RoomId, MessageId, message::Command),
     /// Tells how far a room has been read.
     MarkRead(RoomId, Seq),
+    /// Tells how the client wants to be seen.
+    ShowAs(Status),
+    /// Tells that the user is typing, or no more.
+    Type(RoomId, bool),
+    /// Takes a place in a room's call.
+    JoinCall(RoomId, Media),
+    /// Changes what others of a call hear and see, or tells whether the user is speaking.
+    UpdateCall(RoomId, CallUpdate),
+    /// Gives the place in a room's call up.
+    LeaveCall(RoomId),
+    /// Ends a room's call for everybody.
+    EndCall(RoomId),
+    /// Tells another device in a room's call how to reach this one.
+    Signal {
+        /// Whose call.
+        room: RoomId,
+        /// Whom it is for.
+        to: SessionId,
+        /// What Voxlog passes on unread.
+        data: Value,
+    },
 }

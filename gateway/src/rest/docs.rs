@@ -1,7 +1,5 @@
-//! What this node offers, told to programs as OpenAPI and AsyncAPI, and to people as a page that shows both.
-//!
-//! The page is ours alone: no script, style or font of another host, so it can be read offline, and nothing inline, so
-//! a strict content security policy holds.
+//! What this node offers, told to programs as OpenAPI and AsyncAPI. The page at `/docs` ([`web`](crate::web)) shows both
+//! to people.
 
 use std::sync::{Arc, LazyLock};
 
@@ -17,12 +15,8 @@ use crate::{Gateway, protocol::asyncapi};
 /// Made once: the routes do not change while a node runs.
 static OPENAPI: LazyLock<String> = LazyLock::new(text);
 
-/// What the page may load: its own script, style and documents.
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; \
-    base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
-
 pub(super) fn routes() -> Vec<Route<Arc<Gateway>>> {
-    vec![route!(openapi), route!(async_api), route!(page), route!(script), route!(style)]
+    vec![route!(openapi), route!(async_api)]
 }
 
 /// The OpenAPI document as it is served and committed.
@@ -58,44 +52,4 @@ async fn openapi() -> Document {
 #[utoipa::path(get, path = "/asyncapi.json", operation_id = "getAsyncApi", tag = "documents")]
 async fn async_api() -> Document {
     Document(asyncapi::text())
-}
-
-/// The media types of the page's pieces.
-const KINDS: [&str; 3] = ["text/html; charset=utf-8", "text/javascript; charset=utf-8", "text/css; charset=utf-8"];
-const HTML: usize = 0;
-const SCRIPT: usize = 1;
-const STYLE: usize = 2;
-
-/// A piece of the page.
-struct Piece<const KIND: usize>(&'static str);
-
-impl<const KIND: usize> IntoResponse for Piece<KIND> {
-    fn into_response(self) -> Response {
-        let headers = [(header::CONTENT_TYPE, KINDS[KIND]), (header::CONTENT_SECURITY_POLICY, POLICY), REVALIDATED];
-        (headers, self.0).into_response()
-    }
-}
-
-impl<const KIND: usize> Answer for Piece<KIND> {
-    fn describe(operation: &mut Operation<'_>) {
-        operation.answers_with(StatusCode::OK, KINDS[KIND], json!({ "type": "string" }));
-    }
-}
-
-/// Shows both to people.
-#[utoipa::path(get, path = "/docs", operation_id = "getDocs", tag = "documents")]
-async fn page() -> Piece<HTML> {
-    Piece(include_str!("docs/page.html"))
-}
-
-/// Fills the page.
-#[utoipa::path(get, path = "/docs/page.js", operation_id = "getDocsScript", tag = "documents")]
-async fn script() -> Piece<SCRIPT> {
-    Piece(include_str!("docs/page.js"))
-}
-
-/// Dresses the page.
-#[utoipa::path(get, path = "/docs/page.css", operation_id = "getDocsStyle", tag = "documents")]
-async fn style() -> Piece<STYLE> {
-    Piece(include_str!("docs/page.css"))
 }

@@ -133,7 +133,7 @@ fn bad_body(rejection: &JsonRejection) -> Problem {
 
 /// The query of a URL.
 #[derive(Debug)]
-pub(super) struct Params<T>(pub(super) T);
+pub(crate) struct Params<T>(pub(crate) T);
 
 impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Params<T> {
     type Rejection = Problem;
@@ -156,7 +156,7 @@ fn bad_query(rejection: &QueryRejection) -> Failure {
 
 /// The ids and names in a path.
 #[derive(Debug)]
-pub(super) struct At<T>(pub(super) T);
+pub(crate) struct At<T>(pub(crate) T);
 
 impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for At<T> {
     type Rejection = Problem;

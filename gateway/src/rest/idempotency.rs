@@ -7,10 +7,11 @@
 //! * When it has been answered, its answer is given again, marked `Idempotency-Replayed: true`.
 //! * Another request than the first is refused.
 //! * What came to nothing for a passing reason, a 401, a 429 or any 5xx, may be tried again.
-//! * What a gateway began and never ended may be tried again after a minute. A message keeps the id that it got with the
-//!   first try, so it is there once even then; of anything else nobody knows whether it was done.
+//! * What a gateway began and never ended may be tried again after a minute. A message, a room and an invite keep the id
+//!   that they got with the first try, so they are there once even then; of anything else nobody knows whether it was
+//!   done, and most of it may be done twice without harm.
 //!
-//! Answers under `/auth` hold tokens, so their bodies are not kept: repeating one is a conflict.
+//! Answers under `/auth`, and those that hold join tokens of calls, are not kept: repeating one is a conflict.
 
 use std::{sync::Arc, time::Duration};
 
@@ -31,6 +32,7 @@ use crate::{
     Gateway,
     error::{Code, Failure},
     identity::Credential,
+    voice::tokens,
 };
 
 mod answer;
@@ -49,7 +51,8 @@ const MAX_KEY_CHARS: usize = 255;
 /// How long a request may be under way before its lock may be another's: less than that, and longer than any answer takes.
 const PATIENCE: Duration = Duration::from_secs(45);
 
-/// The id for a message that this request posts without naming one. It is the same when the request is tried again.
+/// The id for what this request makes without naming it: a message, a room, an invite. It is the same when the request is
+/// tried again.
 #[derive(Debug, Clone, Copy)]
 pub struct MintedId(pub MessageId);
 
@@ -128,7 +131,7 @@ fn scope(request: &Request, address: ClientAddress) -> Option<String> {
     match request.extensions().get::<Asking>() {
         Some(Asking(Ok(caller))) => Some(match caller.credential {
             Credential::Token => format!("user {}", caller.user),
-            Credential::ApiKey => format!("API key {}", caller.session),
+            Credential::ApiKey | Credential::JoinToken(_) => format!("API key {}", caller.session),
         }),
         _ if is_auth(request.uri().path()) => Some(format!("address {}", address.key())),
         _ => None,
@@ -136,7 +139,7 @@ fn scope(request: &Request, address: ClientAddress) -> Option<String> {
 }
 
 fn is_secret(parts: &Parts) -> bool {
-    is_auth(parts.uri.path())
+    is_auth(parts.uri.path()) || parts.uri.path().ends_with(tokens::PATH_END)
 }
 
 /// Within `/api/v1`, which is where this layer lies.

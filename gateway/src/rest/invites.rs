@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use axum::{Json, extract::State};
+use axum::{Extension, Json, extract::State};
 use voxlog_core::{
     id::{RoomId, UserId},
-    room::{Command, normalize_code},
+    room::{Command, InviteId},
 };
 use voxlog_projections::{
     Page,
@@ -16,6 +16,7 @@ use voxlog_projections::{
 use super::{
     Problem,
     extract::{At, Body, Fresh, Params},
+    idempotency::MintedId,
     members::Listing,
     moderation::{admin, carry_out},
     openapi::{Route, route},
@@ -35,7 +36,7 @@ pub(super) fn routes() -> Vec<Route<Arc<Gateway>>> {
     ]
 }
 
-/// Makes an invite, whose code the answer has.
+/// Makes an invite. This answer alone has its code; under an `Idempotency-Key` it is kept for a day, to be told again.
 ///
 /// Who joins by it needs no approval. The right of admins and the owner.
 #[utoipa::path(post, path = "/rooms/{id}/invites", operation_id = "createInvite", tag = "moderation")]
@@ -43,12 +44,14 @@ async fn invite(
     State(gateway): State<Arc<Gateway>>,
     caller: Caller,
     At(id): At<RoomId>,
+    minted: Option<Extension<MintedId>>,
     Body(invite): Body<NewInvite>,
 ) -> Result<Created<Written>, Problem> {
-    Ok(Created(Written::of_code(room_code::invite(&gateway, caller, id, invite).await?)))
+    let once = minted.map(|Extension(minted)| minted);
+    Ok(Created(Written::of_code(room_code::invite(&gateway, caller, id, invite, once).await?)))
 }
 
-/// Lists the invites, in the order in which they were made. The right of admins and the owner.
+/// Lists the invites without their codes, in the order in which they were made. The right of admins and the owner.
 #[utoipa::path(get, path = "/rooms/{id}/invites", operation_id = "listInvites", tag = "moderation")]
 async fn invites(
     State(gateway): State<Arc<Gateway>>,
@@ -63,13 +66,13 @@ async fn invites(
 }
 
 /// Ends an invite. The right of admins and the owner.
-#[utoipa::path(delete, path = "/rooms/{id}/invites/{code}", operation_id = "revokeInvite", tag = "moderation")]
+#[utoipa::path(delete, path = "/rooms/{id}/invites/{inviteId}", operation_id = "revokeInvite", tag = "moderation")]
 async fn revoke(
     State(gateway): State<Arc<Gateway>>,
     caller: Caller,
-    At((id, code)): At<(RoomId, String)>,
+    At((id, invite)): At<(RoomId, InviteId)>,
 ) -> Result<Json<Written>, Problem> {
-    carry_out(&gateway, caller, id, Command::RevokeInvite { code: normalize_code(&code) }).await
+    carry_out(&gateway, caller, id, Command::RevokeInvite { invite }).await
 }
 
 /// Lists who asks for a seat, in the order in which they came. The right of admins and the owner.

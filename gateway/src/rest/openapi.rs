@@ -139,6 +139,8 @@ fn tags() -> Value {
         ("rooms", "Opening, finding, changing and closing rooms; coming and going."),
         ("moderation", "Who may be in a room and what they may do there."),
         ("messages", "Writing, reading, finding and marking messages."),
+        ("voice", "Calls: who is in them, how devices find each other, and how others are let in."),
+        ("console", "For operators: the log, any room, the read models, the nodes. Takes the scope `admin`."),
         ("operations", "For those who run a node."),
         ("documents", "What this node offers, for people and programs."),
     ]

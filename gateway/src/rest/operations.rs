@@ -36,7 +36,7 @@ impl Probe for Gateway {
         let node = if self.shutdown.is_cancelled() { Part::Draining } else { Part::Ok };
         let log = if self.hub.is_ready() { Part::Ok } else { Part::Behind };
         Health::of([("node", node), ("log", log)])
-            .and("database", operations::database(self.identity.is_reachable()).await)
+            .and("database", self.database.look(self.identity.is_reachable()).await)
     }
 }
 

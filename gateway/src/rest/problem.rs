@@ -94,7 +94,7 @@ impl IntoResponse for Problem {
 }
 
 /// The answer to a path that nothing stands at.
-pub(super) async fn no_route() -> Problem {
+pub(crate) async fn no_route() -> Problem {
     Failure::new(Code::NotFound, "there is nothing at this path").into()
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::{Json, extract::State};
+use axum::{Extension, Json, extract::State};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use voxlog_core::{
@@ -18,6 +18,7 @@ use voxlog_projections::{
 use super::{
     Problem,
     extract::{At, Body, Fresh, Params},
+    idempotency::MintedId,
     moderation::carry_out,
     openapi::{Route, route},
     paging, refused, room_code,
@@ -100,13 +101,15 @@ struct CountedRooms {
 async fn create(
     State(gateway): State<Arc<Gateway>>,
     caller: Caller,
+    minted: Option<Extension<MintedId>>,
     Body(room): Body<NewRoom>,
 ) -> Result<Created<OpenedRoom>, Problem> {
-    let (done, code) = room_code::open_room(&gateway, caller, room.clone()).await?;
+    let once = minted.map(|Extension(minted)| minted);
+    let (done, coded) = room_code::open_room(&gateway, caller, room.clone(), once).await?;
     let NewRoom { name, description, max_users, settings } = room;
     let opened = OpenedRoom {
         id: done.room,
-        code,
+        code: coded.code,
         // As the decider keeps them.
         name: name.trim().to_owned(),
         description: description.unwrap_or_default().trim().to_owned(),

@@ -9,8 +9,14 @@ use crate::identity::Scope;
 const MODERATION: [&str; 11] =
     ["kick", "ban", "unban", "mute", "unmute", "role", "bans", "requests", "invites", "code", "audit"];
 
+/// Where everything stands that is for operators.
+const CONSOLE: &str = "/console/";
+
 /// Of a method and the pattern of its route.
 pub(super) fn scope_of(method: &Method, route: &str) -> Scope {
+    if route.contains(CONSOLE) {
+        return Scope::Admin;
+    }
     let behind_room = route.split_once("/rooms/{id}/").map(|(_, rest)| rest.split('/').next().unwrap_or(rest));
     match behind_room {
         Some(segment) if MODERATION.contains(&segment) => Scope::Moderate,
@@ -34,8 +40,10 @@ mod tests {
             (Method::POST, "/api/v1/rooms/{id}/kick", Scope::Moderate),
             (Method::POST, "/api/v1/rooms/{id}/requests/{user_id}/approve", Scope::Moderate),
             (Method::GET, "/api/v1/rooms/{id}/audit", Scope::Moderate),
-            (Method::DELETE, "/api/v1/rooms/{id}/invites/{code}", Scope::Moderate),
+            (Method::DELETE, "/api/v1/rooms/{id}/invites/{inviteId}", Scope::Moderate),
             (Method::POST, "/api/v1/messages", Scope::Write),
+            (Method::GET, "/api/v1/console/events", Scope::Admin),
+            (Method::POST, "/api/v1/console/rebuild", Scope::Admin),
         ] {
             assert_eq!(scope_of(&method, route), scope, "{method} {route}");
         }

@@ -20,19 +20,23 @@ use super::{
 use crate::{
     Gateway,
     error::{
-        Code::{self, Conflict},
-        Failure,
+        Code::{self, Conflict, RateLimited},
+        Failure, FieldError,
     },
-    identity::{Account, Caller, profile::ProfileChanges},
+    identity::{Account, Caller, erasing::Farewell, profile::ProfileChanges},
+    limits::Budget,
 };
 
 /// The longest query, in characters: a username and a display name, and some.
 const MAX_QUERY_CHARS: usize = 100;
 
+/// How many of the rooms that stand against an erasure are named.
+const MAX_NAMED_ROOMS: usize = 20;
+
 pub(super) fn routes() -> Vec<Route<Arc<Gateway>>> {
     vec![
         route!(me, refused::LOOKED_UP),
-        route!(erase_me, refused::LATER),
+        route!(erase_me, refused::LOOKED_UP, [Conflict, RateLimited]),
         route!(my_rooms),
         route!(search),
         route!(user, refused::LOOKED_UP),
@@ -61,10 +65,29 @@ async fn me(State(gateway): State<Arc<Gateway>>, caller: Caller) -> Result<Json<
     Ok(Json(account.ok_or_else(|| Failure::new(Code::NotFound, "this account is gone"))?))
 }
 
-/// Erases the caller. Comes with a later version.
+/// Erases the caller, for good.
+///
+/// It takes the password; a guest has none. Who owns open rooms hands them over or archives them first. From the answer
+/// on no token is good for anything, and name and address are free. Within seconds the caller is out of all rooms, and
+/// what they wrote is gone, as far as it is ours: what others quoted, and copies that were made before, are not.
 #[utoipa::path(delete, path = "/users/me", operation_id = "eraseMe", tag = "users")]
-async fn erase_me(_: SignedIn) -> Result<Nothing, Problem> {
-    Err(Failure::new(Code::Unsupported, "erasure comes with a later version").into())
+async fn erase_me(
+    State(gateway): State<Arc<Gateway>>,
+    SignedIn(caller): SignedIn,
+    _: Fresh,
+    Body(farewell): Body<Farewell>,
+) -> Result<Nothing, Problem> {
+    gateway.limits.take(Budget::LoginAccount, &caller.user.to_string(), 1)?;
+    let owned = rooms::owned_by(&gateway.read, caller.user, MAX_NAMED_ROOMS).await?;
+    if !owned.is_empty() {
+        let room =
+            |(id, name)| FieldError { field: format!("rooms.{id}").into(), message: format!("{name:?} is yours") };
+        let errors = owned.into_iter().map(room).collect();
+        let detail = "you own rooms: hand them over or archive them first";
+        return Err(Failure { errors, ..Failure::new(Conflict, detail) }.into());
+    }
+    gateway.identity.erase(caller.user, farewell).await?;
+    Ok(Nothing)
 }
 
 /// Lists the rooms that the caller is in.

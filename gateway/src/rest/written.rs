@@ -11,9 +11,13 @@ use voxlog_core::{
     clock::Time,
     id::{MessageId, RoomId},
     position::Seq,
+    room::InviteId,
 };
 
-use super::openapi::{Operation, describe::Answer};
+use super::{
+    openapi::{Operation, describe::Answer},
+    room_code::Coded,
+};
 use crate::hub::Done;
 
 /// What was stored, and where.
@@ -25,9 +29,12 @@ pub(super) struct Written {
     /// The message that it is about.
     #[serde(skip_serializing_if = "Option::is_none")]
     message_id: Option<MessageId>,
-    /// The new code, of the room or of the invite.
+    /// The new code, of the room or of the invite. An invite's is shown this once.
     #[serde(skip_serializing_if = "Option::is_none")]
     code: Option<String>,
+    /// The invite that was made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    invite_id: Option<InviteId>,
     /// In the partition that `position` names: the room's, as sockets see it, but for what the caller alone is told.
     seq: Seq,
     /// For `X-Voxlog-Min-Position`.
@@ -47,8 +54,8 @@ impl Written {
         Self { message_id: Some(message), ..Self::from(done) }
     }
 
-    pub(super) fn of_code((done, code): (Done, String)) -> Self {
-        Self { code: Some(code), ..Self::from(&done) }
+    pub(super) fn of_code((done, coded): (Done, Coded)) -> Self {
+        Self { code: Some(coded.code), invite_id: coded.invite_id, ..Self::from(&done) }
     }
 }
 
@@ -58,6 +65,7 @@ impl From<&Done> for Written {
             room_id: done.room,
             message_id: None,
             code: None,
+            invite_id: None,
             seq: done.position.seq,
             position: done.position.to_string(),
             time: done.time,

@@ -3,17 +3,20 @@
 use std::sync::Arc;
 
 use voxlog_core::{
-    decider::Asker,
-    id::{MessageId, RoomId},
+    id::{MessageId, RoomId, SessionId, UserId},
     position::{Class, Cursor, Heads, Seq},
+    presence::Status,
 };
 
 use super::Line;
 use crate::{
+    calls::Joined,
     close::Close,
     hub::{Done, Entry, Opening},
-    identity::Secret,
-    protocol::{Command, FrameId, ServerFrame},
+    identity::{Caller, Secret},
+    protocol::{Command, FrameId, Resume, ServerFrame},
+    rest::room_code::Coded,
+    voice::JoinToken,
 };
 
 /// Something that the loop around a session must do, in the order in which the session says it.
@@ -28,6 +31,10 @@ pub enum Effect {
         id: FrameId,
         /// The access token, or the API key.
         token: Secret,
+        /// How the client wants to be seen, if it said so.
+        presence: Option<Status>,
+        /// The session that it wants to go on with.
+        resume: Option<Resume>,
     },
     /// Carry this out and tell [`Session::completed`](super::Session::completed), whatever came of it.
     Run {
@@ -35,8 +42,10 @@ pub enum Effect {
         line: Line,
         /// The frame that asked for it.
         id: FrameId,
-        /// Who asks.
-        asker: Asker,
+        /// Who asks, and by what.
+        caller: Caller,
+        /// From which of their devices.
+        session: SessionId,
         /// What to do.
         work: Work,
     },
@@ -46,6 +55,8 @@ pub enum Effect {
         room: RoomId,
         /// After these seqs.
         from: Heads,
+        /// What the client knows of what is true only now.
+        told: u64,
     },
     /// Send nothing more of a room.
     Forget(RoomId),
@@ -64,6 +75,13 @@ pub enum Work {
     Unsubscribe(RoomId),
     /// Carry out a command.
     Command(Command),
+    /// Make a token that lets a device into a room's call.
+    JoinToken {
+        /// Whose call.
+        room: RoomId,
+        /// For whom; without it, for the asker.
+        whom: Option<UserId>,
+    },
     /// Read a page of the log.
     History {
         /// Which room.
@@ -89,9 +107,15 @@ pub enum Answer {
     /// A message was written.
     Posted(MessageId, Done),
     /// A room, or a way into one, has this code now.
-    Coded(String, Done),
+    Coded(Coded, Done),
+    /// The client is seen as it wants.
+    Shown,
+    /// Something lets a device into this room's call.
+    Admits(RoomId, JoinToken),
     /// It is known how far this room has been read.
     Marked(RoomId),
+    /// A device has a place in a call.
+    Joined(Box<Joined>),
     /// A page of the log, oldest first.
     Page {
         /// Which room.
@@ -103,6 +127,21 @@ pub enum Answer {
         /// Whether there may be more in the direction that was asked for.
         has_more: bool,
     },
+}
+
+/// Somebody whose token opens a session, or keeps it open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LetIn {
+    /// Who.
+    pub who: Caller,
+    /// The session that they go on with, if it is not this one.
+    pub resumed: Option<SessionId>,
+}
+
+impl From<Caller> for LetIn {
+    fn from(who: Caller) -> Self {
+        Self { who, resumed: None }
+    }
 }
 
 /// Why a token does not open a session.

@@ -12,7 +12,9 @@ use crate::protocol::FrameId;
 pub enum Line {
     /// Everything about one room.
     Room(RoomId),
-    /// Commands whose room is not known yet: creating one, joining by code.
+    /// Everything about a room's call: how devices reach each other does not wait for what is written.
+    Call(RoomId),
+    /// Commands about no room, or whose room is not known yet: creating one, joining by code.
     Unplaced,
 }
 

@@ -8,6 +8,7 @@ use voxlog_core::{
     clock::Time,
     id::{RoomId, UserId},
     position::{Partition, Position, Seq},
+    presence::Status,
 };
 
 use super::*;
@@ -58,7 +59,7 @@ impl Trial {
     fn greeted(config: Config) -> Self {
         let mut trial = Self::with(config, None);
         trial.says(json!({"id": 0, "op": "hello", "token": "t"}));
-        trial.session.authenticated(FrameId::Number(0), Ok(trial.bob_until(900)), trial.now);
+        trial.session.authenticated(FrameId::Number(0), Ok(trial.bob_until(900).into()), trial.now);
         trial.wanted();
         trial
     }

@@ -26,7 +26,7 @@ use voxlog_core::{
 
 use crate::{
     error::{Code, Failure},
-    hub::{Entry, Hub, Outbox, Step},
+    hub::{AmbientFrame, Entry, Hub, Outbox, Step},
 };
 
 /// How long a socket waits before it asks again when the log could not be read.
@@ -53,6 +53,8 @@ pub(super) struct Rooms {
 struct Followed {
     /// The last seq of each class that was written.
     cursor: Heads,
+    /// The version of what is true only now that was written; `None` when that may have been lost.
+    told: Option<u64>,
     live: bool,
     /// A step that was started for an earlier subscription of the room is void.
     subscription: u64,
@@ -62,7 +64,7 @@ struct Followed {
 struct UnderWay {
     room: RoomId,
     subscription: u64,
-    held: Vec<Arc<Entry>>,
+    held: Vec<Held>,
     task: JoinHandle<Result<Step, Failure>>,
 }
 
@@ -71,8 +73,26 @@ struct UnderWay {
 pub(super) struct Stepped {
     room: RoomId,
     subscription: u64,
-    held: Vec<Arc<Entry>>,
+    held: Vec<Held>,
     outcome: Result<Step, Failure>,
+}
+
+/// Something of a room that the socket is to write.
+#[derive(Debug, Clone)]
+pub(super) enum Held {
+    /// An event.
+    Event(Arc<Entry>),
+    /// What is true only now.
+    Ambient(Arc<AmbientFrame>),
+}
+
+impl Held {
+    fn room(&self) -> RoomId {
+        match self {
+            Self::Event(entry) => entry.room,
+            Self::Ambient(frame) => frame.room,
+        }
+    }
 }
 
 impl Rooms {
@@ -90,10 +110,11 @@ impl Rooms {
     }
 
     /// Follows a room from a cursor on, also one that is followed already from elsewhere.
-    pub(super) fn open(&mut self, room: RoomId, from: Heads) {
+    pub(super) fn open(&mut self, room: RoomId, from: Heads, told: u64) {
         self.forget(room);
         self.subscriptions += 1;
-        self.followed.insert(room, Followed { cursor: from, live: false, subscription: self.subscriptions });
+        let (told, subscription) = (Some(told), self.subscriptions);
+        self.followed.insert(room, Followed { cursor: from, told, live: false, subscription });
         self.turns.push_back(room);
     }
 
@@ -128,19 +149,21 @@ impl Rooms {
                 self.turns.push_back(*room);
             }
             self.subscriptions += 1;
-            (followed.live, followed.subscription) = (false, self.subscriptions);
+            (followed.live, followed.told, followed.subscription) = (false, None, self.subscriptions);
         }
     }
 
-    /// Whether an event from the outbox is to be written now. Then it counts as written.
-    pub(super) fn admit(&mut self, entry: &Arc<Entry>) -> bool {
-        if let Some(step) = self.under_way.as_mut().filter(|step| step.room == entry.room) {
-            step.held.push(Arc::clone(entry));
+    /// Whether what came from the outbox is to be written now. Then it counts as written.
+    pub(super) fn admit(&mut self, item: &Held) -> bool {
+        let room = item.room();
+        if let Some(step) = self.under_way.as_mut().filter(|step| step.room == room) {
+            step.held.push(item.clone());
             return false;
         }
-        let Some(followed) = self.followed.get_mut(&entry.room).filter(|followed| followed.live) else {
+        let Some(followed) = self.followed.get_mut(&room).filter(|followed| followed.live) else {
             return false;
         };
+        let Held::Event(entry) = item else { return true };
         let last = followed.cursor.of_mut(entry.class);
         let is_new = entry.seq > *last;
         *last = entry.seq.max(*last);
@@ -156,9 +179,9 @@ impl Rooms {
     /// written to, for others wait for the same turn at the log.
     pub(super) fn start_step(&mut self, user: UserId) {
         let Some(room) = self.turns.pop_front() else { return };
-        let Some(&Followed { cursor, subscription, .. }) = self.followed.get(&room) else { return };
+        let Some(&Followed { cursor, told, subscription, .. }) = self.followed.get(&room) else { return };
         let (hub, outbox) = (Arc::clone(&self.hub), Arc::clone(&self.outbox));
-        let task = tokio::spawn(async move { hub.catch_up(user, room, &cursor, &outbox, subscription).await });
+        let task = tokio::spawn(async move { hub.catch_up(user, room, &cursor, &outbox, (subscription, told)).await });
         self.under_way = Some(UnderWay { room, subscription, held: Vec::new(), task });
     }
 
@@ -176,9 +199,8 @@ impl Rooms {
         Some(Stepped { room, subscription, held, outcome })
     }
 
-    /// Takes a step's outcome: the events to write, in order, which count as written; or the room that was lost, and
-    /// why.
-    pub(super) fn stepped(&mut self, stepped: Stepped) -> Result<Vec<Arc<Entry>>, (RoomId, Failure)> {
+    /// Takes a step's outcome: what to write, in order, which counts as written; or the room that was lost, and why.
+    pub(super) fn stepped(&mut self, stepped: Stepped) -> Result<Vec<Held>, (RoomId, Failure)> {
         let Stepped { room, subscription, held, outcome } = stepped;
         let Some(followed) = self.followed.get_mut(&room).filter(|now| now.subscription == subscription) else {
             if matches!(outcome, Ok(Step::Live)) {
@@ -189,12 +211,12 @@ impl Rooms {
         match outcome {
             Ok(Step::Live) => {
                 followed.live = true;
-                Ok(held.into_iter().filter(|entry| self.admit(entry)).collect())
+                Ok(held.into_iter().filter(|item| self.admit(item)).collect())
             }
             Ok(Step::Page { entries, then }) => {
                 followed.cursor = then;
                 self.turns.push_back(room);
-                Ok(entries)
+                Ok(entries.into_iter().map(Held::Event).collect())
             }
             Err(Failure { code: Code::Unavailable, .. }) => {
                 self.turns.push_back(room);
@@ -278,9 +300,9 @@ mod tests {
     async fn the_end_of_an_earlier_subscription_does_not_end_the_next() {
         let (mut rooms, over) = rooms().await;
         let room = RoomId::mint(&SystemClock);
-        rooms.open(room, Heads::default());
+        rooms.open(room, Heads::default(), 0);
         let earlier = rooms.subscriptions;
-        rooms.open(room, Heads::default());
+        rooms.open(room, Heads::default(), 0);
         assert!(!rooms.ended(room, earlier) && rooms.followed.contains_key(&room));
         assert!(rooms.ended(room, rooms.subscriptions) && rooms.followed.is_empty());
         assert!(!rooms.ended(room, rooms.subscriptions), "it ends once");
@@ -293,8 +315,8 @@ mod tests {
     async fn what_the_outbox_has_of_a_room_that_is_behind_is_left_alone() {
         let (mut rooms, over) = rooms().await;
         let room = RoomId::mint(&SystemClock);
-        rooms.open(room, Heads { msg: Seq(3), ..Heads::default() });
-        assert!(!rooms.admit(&Entry::new(room, Class::Msg, Seq(9), Seq(8), Bytes::new())));
+        rooms.open(room, Heads { msg: Seq(3), ..Heads::default() }, 0);
+        assert!(!rooms.admit(&Held::Event(Entry::new(room, Class::Msg, Seq(9), Seq(8), Bytes::new()))));
         assert!(rooms.have_written(room, &Heads { msg: Seq(3), ..Heads::default() }));
         assert!(!rooms.have_written(room, &Heads { msg: Seq(4), ..Heads::default() }), "the cursor has stayed");
         over.cancel();

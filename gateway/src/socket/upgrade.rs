@@ -14,13 +14,22 @@ use axum::{
     response::Response,
 };
 
-use super::{serve, wire::Wire};
+use serde::Deserialize;
+use voxlog_core::id::RoomId;
+
+use super::{Entry, serve, wire::Wire};
 use crate::{
     Gateway,
     error::{Code, Failure},
     identity::Secret,
     protocol::Encoding,
-    rest::{Problem, client_address::ClientAddress, cors, credential},
+    rest::{
+        Problem,
+        client_address::ClientAddress,
+        cors, credential,
+        extract::{At, Params},
+    },
+    voice::tokens,
 };
 
 /// What a connection reads at once. The library's default, 128 KiB, would be most of what an idle socket costs.
@@ -36,8 +45,41 @@ pub(super) async fn upgrade(
     headers: HeaderMap,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, Problem> {
+    let (upgrade, encoding) = accept(&gateway, &headers, upgrade)?;
+    let offered = credential(&headers).map(|shown| Secret::from(shown.to_owned()));
+    Ok(serve_on(gateway, address, upgrade, encoding, Entry::Hello(offered)))
+}
+
+/// `GET /ws/call/{room}?token=`: a socket that is in a room's call and good for nothing else. What is wrong with the
+/// request is said before the token is looked at, since that is good once.
+pub(super) async fn upgrade_to_call(
+    State(gateway): State<Arc<Gateway>>,
+    address: ClientAddress,
+    At(room): At<RoomId>,
+    headers: HeaderMap,
+    Params(Shown { token }): Params<Shown>,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+) -> Result<Response, Problem> {
+    let (upgrade, encoding) = accept(&gateway, &headers, upgrade)?;
+    let caller = tokens::admit(&gateway, room, &token.into()).await?;
+    Ok(serve_on(gateway, address, upgrade, encoding, Entry::Call(caller, room)))
+}
+
+/// The query of a call socket's URL.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Shown {
+    token: String,
+}
+
+/// Whether a socket is opened, and what is spoken on it.
+fn accept(
+    gateway: &Gateway,
+    headers: &HeaderMap,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+) -> Result<(WebSocketUpgrade, Encoding), Problem> {
     let upgrade = upgrade.map_err(|rejection| no_upgrade(&rejection))?;
-    if !is_welcome(&headers, &gateway.config.allowed_origins) {
+    if !is_welcome(headers, &gateway.config.allowed_origins) {
         return Err(Failure::new(Code::Forbidden, "pages of this origin may not connect").into());
     }
     let Some(encoding) = choose(upgrade.requested_protocols()) else {
@@ -47,9 +89,18 @@ pub(super) async fn upgrade(
     if gateway.shutdown.is_cancelled() {
         return Err(Failure::unavailable("this node is going").into());
     }
-    let offered = credential(&headers).map(|shown| Secret::from(shown.to_owned()));
+    Ok((upgrade, encoding))
+}
+
+fn serve_on(
+    gateway: Arc<Gateway>,
+    address: ClientAddress,
+    upgrade: WebSocketUpgrade,
+    encoding: Encoding,
+    entry: Entry,
+) -> Response {
     let frame_bytes = gateway.config.limits.frame_bytes;
-    let response = upgrade
+    upgrade
         .protocols([encoding.subprotocol()])
         .read_buffer_size(READ_BUFFER)
         .write_buffer_size(WRITE_BUFFER)
@@ -58,9 +109,8 @@ pub(super) async fn upgrade(
         .on_upgrade(move |socket| {
             let wire = Wire::new(socket, encoding, gateway.shutdown.clone(), Arc::clone(gateway.identity.revoked()));
             let tasks = gateway.tasks.clone();
-            tasks.track_future(serve(gateway, address, wire, offered))
-        });
-    Ok(response)
+            tasks.track_future(serve(gateway, address, wire, entry))
+        })
 }
 
 /// Why a request opens no socket.

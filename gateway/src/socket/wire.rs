@@ -7,11 +7,11 @@ use futures_util::{SinkExt, StreamExt, future::poll_immediate};
 use tokio::time::{sleep, timeout};
 use tokio_tungstenite::tungstenite::Error as WebSocketError;
 use tokio_util::sync::CancellationToken;
-use voxlog_core::id::SessionId;
+use voxlog_core::id::{SessionId, UserId};
 
 use crate::{
     close::Close,
-    hub::Entry,
+    hub::{AmbientFrame, Entry},
     identity::Revoked,
     protocol::{BadFrame, ClientFrame, Encoding, ServerFrame},
     session::DRAIN_WITHIN,
@@ -39,7 +39,7 @@ pub(super) struct Wire {
 /// The sign-in with which a socket stands, and what is known to be revoked.
 struct Standing {
     revoked: Arc<Revoked>,
-    session: Option<SessionId>,
+    who: Option<(SessionId, UserId)>,
 }
 
 /// What came.
@@ -71,13 +71,13 @@ impl Wire {
         shutdown: CancellationToken,
         revoked: Arc<Revoked>,
     ) -> Self {
-        let standing = Standing { revoked, session: None };
+        let standing = Standing { revoked, who: None };
         Self { socket, encoding, shutdown, standing, unflushed: false, strained: false }
     }
 
     /// From now on nothing is written once this sign-in is revoked.
-    pub(super) const fn stands_with(&mut self, session: Option<SessionId>) {
-        self.standing.session = session;
+    pub(super) const fn stands_with(&mut self, who: Option<(SessionId, UserId)>) {
+        self.standing.who = who;
     }
 
     /// Whether the sign-in with which it stands is good for nothing any more.
@@ -104,6 +104,11 @@ impl Wire {
     /// Writes an event, at the latest with the next [`Self::flush`].
     pub(super) async fn event(&mut self, entry: &Entry) -> Result<(), Gone> {
         self.feed(self.encoding.event(entry)).await
+    }
+
+    /// Writes what is true only now, at the latest with the next [`Self::flush`].
+    pub(super) async fn ambient(&mut self, frame: &AmbientFrame) -> Result<(), Gone> {
+        self.feed(frame.message(self.encoding)).await
     }
 
     /// Writes a ping, which every client of the WebSocket protocol answers by itself.
@@ -146,7 +151,7 @@ impl Wire {
 
 impl Standing {
     fn has_fallen(&self) -> bool {
-        self.session.is_some_and(|session| self.revoked.holds(session))
+        self.who.is_some_and(|(session, user)| self.revoked.holds(session, user))
     }
 
     async fn fallen(&self) {

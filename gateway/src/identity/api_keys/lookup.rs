@@ -21,7 +21,7 @@ use voxlog_core::{
 use super::{KEY_CHARS, hash, scopes};
 use crate::{
     error::{Code, Failure},
-    identity::{Caller, Credential, Identity},
+    identity::{Caller, Credential, Identity, Scopes},
 };
 
 /// How long a looked-up key is taken for good without another look.
@@ -90,7 +90,8 @@ impl Identity {
                 (Err(failure), _) => return Err(failure),
             },
         };
-        if self.revoked.holds(caller.session) || caller.expires.is_some_and(|end| end <= self.clock.now()) {
+        if self.revoked.holds(caller.session, caller.user) || caller.expires.is_some_and(|end| end <= self.clock.now())
+        {
             return Err(refused());
         }
         Ok(caller)
@@ -98,8 +99,9 @@ impl Identity {
 
     async fn look_up(&self, hash: &[u8; 32]) -> Result<Option<Caller>, Failure> {
         let row = sqlx::query(
-            "SELECT id, user_id, scopes, expires_at, last_used_at FROM identity.api_keys
-             WHERE hash = $1 AND revoked_at IS NULL",
+            "SELECT k.id, k.user_id, k.scopes, k.expires_at, k.last_used_at, a.operator
+             FROM identity.api_keys k JOIN identity.accounts a ON a.id = k.user_id
+             WHERE k.hash = $1 AND k.revoked_at IS NULL",
         )
         .bind(hash.as_slice())
         .fetch_optional(&self.pool)
@@ -116,7 +118,7 @@ impl Identity {
             session: SessionId::from_uuid(id),
             expires: row.try_get("expires_at")?,
             guest: false,
-            scopes: scopes(&row)?.into_iter().collect(),
+            scopes: scopes(&row)?.into_iter().collect::<Scopes>().granted_to(row.try_get("operator")?),
             credential: Credential::ApiKey,
         }))
     }

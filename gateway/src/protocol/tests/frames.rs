@@ -7,15 +7,32 @@ use voxlog_core::{
     envelope::Envelope,
     id::{RoomId, SessionId},
     position::{Class, Heads, Seq},
+    presence::{Shown, ShownStatus},
 };
 
 use super::*;
-use crate::{close::Close, config::Limits, error::Failure, hub::Entry};
+use crate::{
+    close::Close,
+    config::Limits,
+    error::Failure,
+    hub::Entry,
+    protocol::reply::{Ambience, Device, Present, RoomNow},
+    voice::JoinToken,
+};
 
 /// Every field of any op.
-pub(super) const FIELDS: [&str; 29] = [
+pub(super) const FIELDS: [&str; 38] = [
     "token",
     "presence",
+    "resume",
+    "status",
+    "muted",
+    "deafened",
+    "video",
+    "screen",
+    "speaking",
+    "to",
+    "data",
     "room",
     "cursor",
     "class",
@@ -55,6 +72,8 @@ pub(super) fn client_frames() -> Vec<Value> {
     let until = "2027-01-01T00:00:00Z";
     vec![
         json!({"id": 1, "op": "hello", "token": "t", "presence": "online"}),
+        json!({"id": 1, "op": "hello", "token": "t", "presence": "invisible", "resume": {"session": BOB, "signals": 7}}),
+        json!({"id": 1, "op": "hello", "resume": {"session": BOB}}),
         json!({"id": "s", "op": "subscribe", "room": room, "cursor": {"ctl": 1, "msg": 2}}),
         json!({"id": "s", "op": "subscribe", "room": room}),
         json!({"id": -4, "op": "unsubscribe", "room": room}),
@@ -79,7 +98,7 @@ pub(super) fn client_frames() -> Vec<Value> {
         json!({"id": 33, "op": "room.deny", "room": room, "userId": user}),
         json!({"id": 34, "op": "room.invite", "room": room, "maxUses": 5, "expiresInS": 3600}),
         json!({"id": 34, "op": "room.invite", "room": room}),
-        json!({"id": 35, "op": "room.uninvite", "room": room, "code": "ab2c-d3ef"}),
+        json!({"id": 35, "op": "room.uninvite", "room": room, "inviteId": "JBCOntcPuCTr97yYcBGq1A"}),
         json!({"id": 36, "op": "read.mark", "room": room, "seq": 42}),
         json!({"id": 16, "op": "message.send", "room": room, "content": "hi", "type": "voice_note",
             "replyTo": message, "threadRoot": message, "attachments": [], "messageId": message}),
@@ -93,6 +112,18 @@ pub(super) fn client_frames() -> Vec<Value> {
         json!({"id": 23, "op": "history", "room": room, "class": "msg", "before": 9, "limit": 20}),
         json!({"id": 23, "op": "history", "room": room, "class": "ctl", "after": 9}),
         json!({"id": 24, "op": "ping"}),
+        json!({"id": 37, "op": "presence.update", "status": "dnd"}),
+        json!({"id": 38, "op": "typing.start", "room": room}),
+        json!({"id": 39, "op": "typing.stop", "room": room}),
+        json!({"id": 40, "op": "voice.join", "room": room, "muted": true, "deafened": false, "video": true}),
+        json!({"id": 40, "op": "voice.join", "room": room}),
+        json!({"id": 41, "op": "voice.update", "room": room, "muted": true, "deafened": true, "video": false,
+            "screen": true, "speaking": false}),
+        json!({"id": 42, "op": "voice.leave", "room": room}),
+        json!({"id": 43, "op": "voice.signal", "room": room, "to": BOB, "data": {"sdp": "v=0", "n": [1, null]}}),
+        json!({"id": 44, "op": "voice.token", "room": room, "userId": BOB}),
+        json!({"id": 44, "op": "voice.token", "room": room}),
+        json!({"id": 45, "op": "voice.end", "room": room}),
     ]
 }
 
@@ -107,8 +138,10 @@ pub(super) fn server_frames() -> Vec<ServerFrame> {
     let room: RoomId = ROOM.parse().unwrap();
     let heads = Heads { ctl: Seq(1), msg: Seq(42), call: Seq::ZERO };
     let ack = |ack: Ack| ServerFrame::Ack(ack);
-    let plain = Ack { seq: Some(Seq(42)), ..Ack::new(text("a"), room) };
+    let plain = Ack { seq: Some(Seq(42)), ..Ack::about(text("a"), room) };
     let session: SessionId = BOB.parse().unwrap();
+    let url = format!("/ws/call/{room}?token=dG9rZW4");
+    let join_token = JoinToken { token: "dG9rZW4".to_owned(), expires_in: 60, url };
     let time = Some("2026-11-20T12:00:00.123Z".parse().unwrap());
     let too_fast =
         Failure { retry_after: Some(Duration::from_micros(1500)), ..Failure::new(Code::RateLimited, "slow") };
@@ -116,6 +149,7 @@ pub(super) fn server_frames() -> Vec<ServerFrame> {
         ServerFrame::Welcome {
             id: FrameId::Number(1),
             session,
+            resumed: false,
             user: BOB.parse().unwrap(),
             heartbeat_ms: 20_000,
             limits: Limits::default(),
@@ -126,10 +160,12 @@ pub(super) fn server_frames() -> Vec<ServerFrame> {
             recovered: false,
             reason: Some("cursor_ahead"),
             heads,
-            state: Box::new(room_state()),
+            state: Box::new(room_now()),
         },
         ack(plain.clone()),
-        ack(Ack::new(text("a"), room)),
+        ack(Ack::about(text("a"), room)),
+        ack(Ack::new(text("a"))),
+        ack(Ack { join_token: Some(join_token), ..Ack::about(text("a"), room) }),
         ack(Ack { code: Some("H7RKM2QXPD".to_owned()), ..plain.clone() }),
         ack(Ack { requested: true, ..plain.clone() }),
         ack(Ack { message_id: Some(MESSAGE.parse().unwrap()), time, duplicate: true, ..plain }),
@@ -147,6 +183,17 @@ pub(super) fn server_frames() -> Vec<ServerFrame> {
                 .unwrap()
                 .encode(),
         },
+        ServerFrame::Presence { room, full: false, members: vec![present(true), gone()] },
+        ServerFrame::Presence { room, full: true, members: vec![present(false)] },
+        ServerFrame::Typing { room, users: vec![BOB.parse().unwrap()] },
+        ServerFrame::Speaking { room, sessions: vec![session] },
+        ServerFrame::Signal {
+            seq: Seq(7),
+            room,
+            call_id: MESSAGE.parse().unwrap(),
+            from: Device { session, user_id: BOB.parse().unwrap() },
+            data: json!({"sdp": "v=0"}),
+        },
         ServerFrame::Token { expires_in_ms: 60_000 },
         ServerFrame::Lagging {},
         ServerFrame::CaughtUp {},
@@ -154,8 +201,21 @@ pub(super) fn server_frames() -> Vec<ServerFrame> {
     ]
 }
 
-/// A room as members see it at its beginning.
-pub(crate) fn room_state() -> voxlog_core::room::View {
+fn present(in_call: bool) -> Present {
+    Present { user_id: BOB.parse().unwrap(), shown: Shown { status: ShownStatus::Dnd, in_call } }
+}
+
+fn gone() -> Present {
+    Present { user_id: MESSAGE.parse().unwrap(), shown: Shown::default() }
+}
+
+/// A room at its beginning, with somebody in it.
+pub(crate) fn room_now() -> RoomNow {
+    let ambience = Ambience { presence: vec![present(false)], typing: vec![BOB.parse().unwrap()], speaking: vec![] };
+    RoomNow { room: room_state(), ambience, call: None }
+}
+
+fn room_state() -> voxlog_core::room::View {
     use voxlog_core::{
         decider::Decider,
         room::{Event, Room, Settings},

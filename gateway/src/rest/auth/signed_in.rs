@@ -24,7 +24,7 @@ impl FromRequestParts<Arc<Gateway>> for SignedIn {
         let caller = Caller::from_request_parts(parts, gateway).await?;
         match caller.credential {
             Credential::Token => Ok(Self(caller)),
-            Credential::ApiKey => {
+            Credential::ApiKey | Credential::JoinToken(_) => {
                 Err(Failure::new(Code::Forbidden, "this takes the access token of a sign-in, not an API key").into())
             }
         }

@@ -4,7 +4,7 @@ use axum::http::{Method, Uri};
 use serde::{Deserialize, Serialize};
 use voxlog_core::{clock::Clock, id::MessageId};
 
-use super::{Answer, store::Store, under_way};
+use super::{Answer, MintedId, store::Store, under_way};
 use crate::{
     error::{Code, Failure},
     keyed::Keyed,
@@ -89,6 +89,15 @@ impl Repeats {
         hex(&self.keyed.hash(&[method.as_str().as_bytes(), target.as_bytes(), body]))
     }
 
+    /// Bytes that follow from what a request was given, for secrets that shall be the same when it is tried again. Without
+    /// the key of the installation nobody makes them.
+    pub(crate) fn bytes(&self, MintedId(minted): MintedId) -> impl FnMut() -> u8 {
+        let keyed = self.keyed.clone();
+        let block = move |number: u64| keyed.hash(&[b"bytes", minted.as_uuid().as_bytes(), &number.to_be_bytes()]);
+        let mut bytes = (0..).flat_map(block);
+        move || bytes.next().expect("there is always another block")
+    }
+
     /// Claims a request, finds its answer, or fails because it is another's or another request.
     pub(super) async fn begin(&self, slot: &str, fingerprint: &str, clock: &dyn Clock) -> Result<Begun, Failure> {
         let new =
@@ -134,7 +143,7 @@ impl Repeats {
 }
 
 impl Claim {
-    /// The id for a message that the request posts.
+    /// The id for what the request makes.
     pub(super) const fn minted(&self) -> MessageId {
         self.record.minted
     }

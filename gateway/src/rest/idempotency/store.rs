@@ -5,17 +5,14 @@ use std::time::Duration;
 
 use async_nats::{
     Client,
-    connection::State as Connection,
-    jetstream::{
-        self,
-        context::KeyValueErrorKind,
-        kv::{self, CreateErrorKind, UpdateErrorKind},
-    },
+    jetstream::kv::{self, CreateErrorKind, UpdateErrorKind},
 };
-use tokio::{sync::OnceCell, time::timeout};
 
 use super::record::Record;
-use crate::error::Failure;
+use crate::{
+    bucket::{Away, Bucket},
+    error::Failure,
+};
 
 /// How long a request and its answer are kept.
 const KEPT: Duration = Duration::from_hours(24);
@@ -23,15 +20,9 @@ const KEPT: Duration = Duration::from_hours(24);
 /// The largest record: an answer whose every character must be escaped, and some more.
 const MAX_BYTES: i32 = 512 * 1024;
 
-/// How long the bucket may take for an answer.
-const PATIENCE: Duration = Duration::from_secs(3);
-
 #[derive(Debug)]
 pub(super) struct Store {
-    client: Client,
-    bucket: String,
-    replicas: u8,
-    opened: OnceCell<kv::Store>,
+    bucket: Bucket,
 }
 
 /// A record as it was found.
@@ -45,7 +36,15 @@ pub(super) struct Found {
 
 impl Store {
     pub(super) fn new(client: Client, bucket: String, replicas: u8) -> Self {
-        Self { client, bucket, replicas, opened: OnceCell::new() }
+        let config = kv::Config {
+            bucket,
+            description: "Requests with an Idempotency-Key, and their answers".to_owned(),
+            max_age: KEPT,
+            max_value_size: MAX_BYTES,
+            num_replicas: replicas.into(),
+            ..kv::Config::default()
+        };
+        Self { bucket: Bucket::new(client, config) }
     }
 
     /// Stores what was not there, and says under which revision; `None` when something is.
@@ -81,37 +80,7 @@ impl Store {
         &self,
         work: impl AsyncFnOnce(&kv::Store) -> Result<T, async_nats::Error>,
     ) -> Result<T, Failure> {
-        // What waits for a connection would be sent when nobody asks for it any more.
-        if self.client.connection_state() == Connection::Disconnected {
-            return Err(away());
-        }
-        let work = async { work(self.opened.get_or_try_init(|| self.open()).await?).await };
-        match timeout(PATIENCE, work).await {
-            Ok(Ok(done)) => Ok(done),
-            Ok(Err(error)) => {
-                tracing::warn!(%error, "the bucket of repeatable requests");
-                Err(away())
-            }
-            Err(_) => Err(away()),
-        }
-    }
-
-    async fn open(&self) -> Result<kv::Store, async_nats::Error> {
-        let context = jetstream::new(self.client.clone());
-        match context.get_key_value(&self.bucket).await {
-            Ok(bucket) => return Ok(bucket),
-            Err(error) if error.kind() == KeyValueErrorKind::GetBucket => {}
-            Err(error) => return Err(error.into()),
-        }
-        let config = kv::Config {
-            bucket: self.bucket.clone(),
-            description: "Requests with an Idempotency-Key, and their answers".to_owned(),
-            max_age: KEPT,
-            max_value_size: MAX_BYTES,
-            num_replicas: self.replicas.into(),
-            ..kv::Config::default()
-        };
-        Ok(context.create_key_value(config).await?)
+        self.bucket.patiently(work).await.map_err(|Away| away())
     }
 }
 

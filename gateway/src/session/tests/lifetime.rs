@@ -86,7 +86,7 @@ fn who_brings_a_new_token_is_asked_again_before_that_one_expires() {
     let mut trial = Trial::greeted(Config { heartbeat: Duration::from_hours(1), ..Config::with_key("") });
     trial.passes(Duration::from_mins(14));
     trial.wanted();
-    trial.session.authenticated(number(1), Ok(trial.bob_until(100)), trial.now);
+    trial.session.authenticated(number(1), Ok(trial.bob_until(100).into()), trial.now);
     trial.wanted();
     trial.passes(Duration::from_secs(74));
     assert_eq!(trial.wanted(), []);
@@ -100,7 +100,7 @@ fn a_key_without_an_end_is_never_asked_for_another() {
     let mut trial = Trial::new();
     trial.says(json!({"id": 0, "op": "hello", "token": "vxk_"}));
     let who = Caller { expires: None, credential: Credential::ApiKey, ..trial.bob_until(0) };
-    trial.session.authenticated(number(0), Ok(who), trial.now);
+    trial.session.authenticated(number(0), Ok(who.into()), trial.now);
     trial.wanted();
     for _ in 0..10 {
         trial.passes(Duration::from_hours(24));

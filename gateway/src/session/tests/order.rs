@@ -103,7 +103,7 @@ fn what_stands_in_line_is_bounded() {
         trial.passes(Duration::from_millis(1));
         trial.says(leave(id, LOBBY));
     }
-    assert_eq!(trial.errors().len(), 70 - 1 - MIN_LINE);
+    assert_eq!(trial.errors().len(), 70 - 1 - asking::MIN_LINE);
 }
 
 /// Rooms that are asked for are read from the log, also those that nobody ever made.
@@ -126,13 +126,14 @@ fn no_more_rooms_are_asked_about_at_once_than_may_be_open() {
 }
 
 fn opening() -> Answer {
-    let state = crate::protocol::tests::frames::room_state();
+    let state = crate::protocol::tests::frames::room_now();
     Answer::Opening(Box::new(Opening {
         recovered: false,
         reason: None,
         heads: Heads::default(),
         state,
         from: Heads::default(),
+        told: 1,
     }))
 }
 
