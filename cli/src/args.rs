@@ -4,9 +4,9 @@ use std::{net::Ipv4Addr, path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use uuid::Uuid;
-use voxlog_core::id::RoomId;
+use voxlog_core::{event::TypeFilter, id::RoomId};
 
-use crate::commands::replay::{Bound, TypeFilter};
+use crate::commands::replay::Bound;
 
 /// An event-sourced messaging core on a durable log.
 ///
@@ -49,6 +49,8 @@ pub enum Command {
     Doctor(Doctor),
     /// Print an access token for a user.
     Token(Token),
+    /// Say who may use the console.
+    Operator(Operator),
     /// List every setting with its value, its source and its default.
     Config(Config),
 }
@@ -213,6 +215,46 @@ pub struct Token {
     pub ttl: Duration,
 }
 
+/// Say who may use the console.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+An operator's sign-ins have the scope `admin`: the console at /console, everything under /api/v1/console, and the state of
+any room. It needs DATABASE_URL alone, and can't be done over the network.
+
+Granting takes effect at the account's next sign-in or token refresh. Revoking ends all its sign-ins, on every gateway
+within seconds, and its API keys lose the scope. A token that `voxlog token` printed lives as long as it was made for.
+
+Examples:
+  voxlog operator grant ada
+  voxlog operator list")]
+pub struct Operator {
+    /// What to do.
+    #[command(subcommand)]
+    pub action: OperatorAction,
+    /// How to write it.
+    #[arg(long, value_enum, default_value_t = Format::Table, global = true)]
+    pub format: Format,
+}
+
+/// What is done about operators.
+#[derive(Debug, Subcommand)]
+pub enum OperatorAction {
+    /// Make an account an operator.
+    Grant {
+        /// Whose, by name or id.
+        #[arg(value_name = "NAME|ID")]
+        user: String,
+    },
+    /// Make an account an ordinary one again, and end its sign-ins.
+    Revoke {
+        /// Whose, by name or id.
+        #[arg(value_name = "NAME|ID")]
+        user: String,
+    },
+    /// List the operators.
+    List,
+}
+
 /// List every setting.
 #[derive(Debug, Args)]
 pub struct Config {
@@ -281,6 +323,9 @@ mod tests {
             "voxlog parked --retry --owner 01890a5d-ac96-774b-bcce-b302099a8057 --format json",
             "voxlog doctor",
             "voxlog token --user ada --ttl 12h",
+            "voxlog operator grant ada",
+            "voxlog operator revoke 01890a5d-ac96-774b-bcce-b302099a8057",
+            "voxlog operator list --format json",
             "voxlog config",
         ] {
             parse(line).unwrap_or_else(|error| panic!("{line}: {error}"));
@@ -296,6 +341,8 @@ mod tests {
             "voxlog replay --from yesterday",
             "voxlog replay --follow --to 2026-11-20T08:00:00Z",
             "voxlog token",
+            "voxlog operator",
+            "voxlog operator grant",
             "voxlog token --user ada --ttl 0s",
             "voxlog up --port 70000",
         ] {

@@ -2,6 +2,7 @@
 
 pub mod config;
 pub mod doctor;
+pub mod operator;
 pub mod parked;
 pub mod rebuild;
 pub mod replay;

@@ -22,6 +22,7 @@ pub mod keys;
 mod limits;
 pub mod settings;
 pub mod sources;
+mod voice;
 
 use settings::Setting;
 pub use sources::{Source, Sources};
@@ -54,6 +55,8 @@ pub struct GatewaySettings {
     pub trusted_proxies: Vec<IpNet>,
     /// How much clients may use.
     pub budgets: Policies,
+    /// Calls.
+    pub voice: gateway::Voice,
 }
 
 /// The keys of tokens, as PEM.
@@ -79,6 +82,7 @@ impl GatewaySettings {
             allowed_origins: self.allowed_origins.clone(),
             trusted_proxies: self.trusted_proxies.clone(),
             budgets: self.budgets,
+            voice: self.voice.clone(),
             ..gateway::Config::with_key(self.keys.private.clone())
         }
     }
@@ -164,6 +168,7 @@ impl<'a> Reader<'a> {
         let allowed_origins = self.optional(&settings::ALLOWED_ORIGINS, parse_origins);
         let trusted_proxies = self.optional(&settings::TRUSTED_PROXIES, parse_networks);
         let budgets = self.optional(&settings::LIMITS, limits::parse);
+        let voice = self.voice();
         let (bind, keys) = (bind?, keys?);
         if !bind.ip().is_loopback() && self.sources.has_embedded_key(&keys.private) {
             let problem =
@@ -177,6 +182,7 @@ impl<'a> Reader<'a> {
             allowed_origins: allowed_origins.ok()?.unwrap_or_default(),
             trusted_proxies: trusted_proxies.ok()?.unwrap_or_default(),
             budgets: budgets.ok()?.unwrap_or_default(),
+            voice: voice?,
         })
     }
 
@@ -238,6 +244,11 @@ pub fn check(setting: &Setting, value: &str) -> Result<(), String> {
         name if name == settings::ALLOWED_ORIGINS.name => parse_origins(value).map(drop),
         name if name == settings::TRUSTED_PROXIES.name => parse_networks(value).map(drop),
         name if name == settings::LIMITS.name => limits::parse(value).map(drop),
+        name if name == settings::STUN_URLS.name => voice::stun(value).map(drop),
+        name if name == settings::TURN_URLS.name => voice::turn(value).map(drop),
+        name if name == settings::TURN_SECRET.name => voice::secret(value).map(drop),
+        name if name == settings::CALL_SEATS.name => voice::seats(value).map(drop),
+        name if name == settings::CALL_IDLE_S.name => voice::idle(value).map(drop),
         name if name == settings::LOG.name => crate::logging::parse_filter(value).map(drop),
         name if name == settings::LOG_FORMAT.name => crate::logging::parse_format(value).map(drop),
         _ => Ok(()),
@@ -346,6 +357,10 @@ mod tests {
             ("VOXLOG_ALLOWED_ORIGINS", "https://fine.example,chat.example.org"),
             ("VOXLOG_TRUSTED_PROXIES", "10.0.0.0/8,10.0.0.0/33"),
             ("VOXLOG_LIMITS", "user=0+1/s"),
+            ("VOXLOG_STUN_URLS", "turn:turn.example"),
+            ("VOXLOG_TURN_URLS", "turn:turn.example"),
+            ("VOXLOG_CALL_SEATS", "51"),
+            ("VOXLOG_CALL_IDLE_S", "59"),
         ]);
         insta::assert_snapshot!(told.join("\n"), @r#"
         NATS_URL: missing: NATS servers, separated by commas
@@ -358,6 +373,10 @@ mod tests {
         VOXLOG_ALLOWED_ORIGINS: "chat.example.org" is no origin like https://chat.example.org
         VOXLOG_TRUSTED_PROXIES: "10.0.0.0/33" is no network like 10.0.0.0/8
         VOXLOG_LIMITS: "user=0+1/s" is no limit like user=120+40/s, that is BURST+RATE/s, /m or /h
+        VOXLOG_STUN_URLS: "turn:turn.example" is no URL like stun:stun.example.org:3478
+        VOXLOG_CALL_SEATS: "51" is not a number from 2 to 50
+        VOXLOG_CALL_IDLE_S: "59" is not a number from 60 to 604800
+        VOXLOG_TURN_SECRET: missing, and VOXLOG_TURN_URLS is set: the secret that is shared with the TURN servers: their static-auth-secret
         "#);
     }
 

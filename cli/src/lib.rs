@@ -72,6 +72,7 @@ async fn dispatch(arguments: Arguments, sources: &Sources, shutdown: &Shutdown) 
         Command::Status(status) => commands::status::run(&status, sources).await,
         Command::Doctor(doctor) => commands::doctor::run(&doctor, &arguments.data_dir, sources).await,
         Command::Token(token) => commands::token::run(&token, sources).await,
+        Command::Operator(operator) => commands::operator::run(&operator, sources).await,
         Command::Config(config) => commands::config::run(&config, sources),
     }
 }

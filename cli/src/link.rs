@@ -6,7 +6,10 @@ use anyhow::Context as _;
 use async_nats::Client;
 use sqlx::{PgPool, postgres::PgPoolOptions};
 use tokio_util::sync::CancellationToken;
-use voxlog_core::log::{LogConfig, Namespace, NatsLog, OpenError, connect};
+use voxlog_core::{
+    bus::Bus,
+    log::{LogConfig, Namespace, NatsLog, OpenError, connect},
+};
 use voxlog_projections::ReadModel;
 
 use crate::config::LogSettings;
@@ -29,6 +32,8 @@ pub struct Link {
     pub client: Client,
     /// The log.
     pub log: Arc<NatsLog>,
+    /// What nodes tell each other beside it.
+    pub bus: Bus,
     /// The prefix of its subjects and streams.
     pub namespace: Namespace,
     /// Copies of each stream.
@@ -37,7 +42,9 @@ pub struct Link {
 
 impl Link {
     fn new(client: Client, log: NatsLog, settings: &LogSettings) -> Self {
-        Self { client, log: Arc::new(log), namespace: settings.namespace.clone(), replicas: settings.replicas }
+        let (namespace, replicas) = (settings.namespace.clone(), settings.replicas);
+        let bus = Bus::new(client.clone(), namespace.clone(), replicas);
+        Self { client, log: Arc::new(log), bus, namespace, replicas }
     }
 }
 
@@ -62,22 +69,23 @@ pub async fn open(settings: &LogSettings) -> anyhow::Result<Link> {
     Ok(Link::new(client, log, settings))
 }
 
-/// The log, as soon as its servers answer; `None` after `shutdown`. What no waiting can mend is an error.
-pub async fn wait(settings: &LogSettings, shutdown: &CancellationToken) -> anyhow::Result<Option<Link>> {
+/// The log, as soon as its servers answer; `None` after `shutdown`. What no waiting can mend is an error. With `bus` the
+/// streams beside it are there as well.
+pub async fn wait(settings: &LogSettings, bus: bool, shutdown: &CancellationToken) -> anyhow::Result<Option<Link>> {
     let client = voxlog_core::log::connect(&settings.url, "voxlog", settings.credentials.as_deref()).await?;
-    shutdown.run_until_cancelled(open_patiently(client, settings)).await.transpose()
+    shutdown.run_until_cancelled(open_patiently(client, settings, bus)).await.transpose()
 }
 
-async fn open_patiently(client: Client, settings: &LogSettings) -> anyhow::Result<Link> {
+async fn open_patiently(client: Client, settings: &LogSettings, bus: bool) -> anyhow::Result<Link> {
     let (mut pause, longest) = PAUSES;
     let mut waited = false;
     loop {
-        match NatsLog::open(client.clone(), settings.config()).await {
-            Ok(log) => {
+        match try_open(client.clone(), settings, bus).await {
+            Ok(link) => {
                 if waited {
                     tracing::info!("NATS answers");
                 }
-                return Ok(Link::new(client, log, settings));
+                return Ok(link);
             }
             Err(OpenError::Unavailable(reason)) if !waited => {
                 tracing::warn!(reason, "waiting for NATS");
@@ -89,6 +97,15 @@ async fn open_patiently(client: Client, settings: &LogSettings) -> anyhow::Resul
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(longest);
     }
+}
+
+async fn try_open(client: Client, settings: &LogSettings, bus: bool) -> Result<Link, OpenError> {
+    let log = NatsLog::open(client.clone(), settings.config()).await?;
+    let link = Link::new(client, log, settings);
+    if bus {
+        link.bus.bring_up().await?;
+    }
+    Ok(link)
 }
 
 /// The read models at a database that need not answer yet.

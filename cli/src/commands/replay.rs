@@ -31,7 +31,6 @@ mod range;
 mod writer;
 
 use filter::Filter;
-pub use filter::TypeFilter;
 pub use range::Bound;
 use range::{Locator, Range};
 use writer::{Output, Writer};

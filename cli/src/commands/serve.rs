@@ -20,6 +20,7 @@ use crate::{
 
 mod behind;
 
+use super::up::demo::bot::{self, Bot};
 use behind::Behind;
 
 /// Where the parts that no client talks to say how they are, unless told otherwise. Not the ports after the gateway's
@@ -32,7 +33,7 @@ pub async fn run(serve: &Serve, sources: &Sources, shutdown: &CancellationToken)
     let settings = Settings::read(serve.part, sources)?;
     // Bound first: a port that is taken is told at once, and who asks early is told that the node waits.
     let listener = bind(settings.bind).await?;
-    let (listener, link) = wait(listener, &settings.log, shutdown).await?;
+    let (listener, link) = wait(listener, &settings, shutdown).await?;
     let Some(link) = link else { return Ok(ExitCode::SUCCESS) };
     let node = settings.node(link, listener);
     node.run(shutdown).await?;
@@ -77,6 +78,7 @@ impl Settings {
             workers: acts(Part::Workers),
             database: self.database,
             gateway: self.gateway.map(|gateway| gateway.config()),
+            bot: None,
             listener,
         }
     }
@@ -93,13 +95,14 @@ async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
 /// Waits for the log, and meanwhile answers those who ask how the node is.
 async fn wait(
     listener: TcpListener,
-    log: &LogSettings,
+    settings: &Settings,
     shutdown: &CancellationToken,
 ) -> anyhow::Result<(TcpListener, Option<Link>)> {
     let listener = listener.into_std()?;
     let (early, over) = (TcpListener::from_std(listener.try_clone()?)?, CancellationToken::new());
     let waiting = async {
-        let link = link::wait(log, shutdown).await;
+        // Projections hear of nothing beside the log, and have no right to make its streams.
+        let link = link::wait(&settings.log, settings.part != Part::Projections, shutdown).await;
         over.cancel();
         link
     };
@@ -120,6 +123,8 @@ pub(super) struct Node {
     pub(super) database: Option<String>,
     /// How a gateway behaves, if there is one.
     pub(super) gateway: Option<gateway::Config>,
+    /// Who lives in the gateway, if it has a demo.
+    pub(super) bot: Option<Bot>,
     /// Where the gateway listens, or else who asks how the node is finds it.
     pub(super) listener: TcpListener,
 }
@@ -158,7 +163,13 @@ impl Node {
             return Ok(());
         };
         let parts = parts(config, &self.link, &url)?;
-        voxlog_gateway::serve(parts, self.listener, shutdown.clone()).await.context("the gateway")
+        let gateway = voxlog_gateway::start(parts, shutdown.clone()).await.context("the gateway")?;
+        if let Some(bot) = self.bot {
+            let life = bot::live(bot, Arc::clone(&gateway), self.link.log.clone());
+            gateway.tasks.spawn(shutdown.clone().run_until_cancelled_owned(life));
+        }
+        gateway.serve(self.listener).await;
+        Ok(())
     }
 }
 
@@ -168,6 +179,7 @@ pub(super) fn parts(config: gateway::Config, link: &Link, database: &str) -> any
         config,
         log: link.log.clone(),
         nats: link.client.clone(),
+        bus: link.bus.clone(),
         namespace: link.namespace.clone(),
         replicas: link.replicas,
         read: link::read_model(database)?,

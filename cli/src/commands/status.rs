@@ -2,11 +2,13 @@
 
 use std::process::ExitCode;
 
-use anyhow::Context as _;
-use async_nats::jetstream::{self, stream::Info};
+use anyhow::ensure;
 use serde::Serialize;
-use voxlog_core::position::Partition;
-use voxlog_projections::{ReadModel, parked};
+use voxlog_core::{
+    log::survey::{Surveyed, survey},
+    position::{Partition, Seq},
+};
+use voxlog_projections::{ReadModel, Standing, standings};
 
 use crate::{
     args::{Format, Status},
@@ -17,37 +19,12 @@ use crate::{
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Report {
-    streams: Vec<Stream>,
+    streams: Vec<Surveyed>,
     /// Absent when PostgreSQL does not answer.
-    projections: Option<Vec<Projection>>,
+    projections: Option<Vec<Standing>>,
     /// Why they are absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     fault: Option<String>,
-}
-
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Stream {
-    name: String,
-    records: u64,
-    bytes: u64,
-    first_seq: u64,
-    last_seq: u64,
-    followers: usize,
-    replicas: usize,
-    /// Replicas that are up with the leader, itself included.
-    current: usize,
-    /// Absent on a single server.
-    leader: Option<String>,
-}
-
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Projection {
-    partition: Partition,
-    checkpoint: u64,
-    lag_events: u64,
-    parked: i64,
 }
 
 /// Shows it. The exit code is 1 when PostgreSQL does not answer.
@@ -56,7 +33,8 @@ pub async fn run(status: &Status, sources: &Sources) -> anyhow::Result<ExitCode>
     let (log, database) = (reader.log(), reader.database());
     let (Some(log), Some(database)) = (log, database) else { return Err(reader.into_faults().into()) };
     let streams = streams(&log).await?;
-    let (projections, fault) = match projections(&link::read_model(&database)?, &streams).await {
+    let partitions = &streams[..log.partitions.count().into()];
+    let (projections, fault) = match projections(&link::read_model(&database)?, partitions).await {
         Ok(projections) => (Some(projections), None),
         Err(error) => (None, Some(error.to_string())),
     };
@@ -68,45 +46,19 @@ pub async fn run(status: &Status, sources: &Sources) -> anyhow::Result<ExitCode>
     Ok(if report.fault.is_some() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-async fn streams(log: &LogSettings) -> anyhow::Result<Vec<Stream>> {
-    let context = jetstream::new(link::reach(log).await?);
-    let mut streams = Vec::new();
-    for partition in log.partitions.all() {
+/// The log's partitions, then what is beside it.
+async fn streams(log: &LogSettings) -> anyhow::Result<Vec<Surveyed>> {
+    let streams = survey(&link::reach(log).await?, &log.namespace).await?;
+    for (place, partition) in log.partitions.all().enumerate() {
         let name = log.namespace.log_stream(partition);
-        let stream = context.get_stream(&name).await.with_context(|| format!("there is no stream {name}"))?;
-        streams.push(Stream::of(stream.cached_info()));
+        ensure!(streams.get(place).is_some_and(|stream| stream.name == name), "there is no stream {name}");
     }
     Ok(streams)
 }
 
-impl Stream {
-    fn of(info: &Info) -> Self {
-        let cluster = info.cluster.as_ref();
-        let leader = cluster.and_then(|cluster| cluster.leader.clone());
-        let others = cluster.map_or(0, |cluster| cluster.replicas.iter().filter(|peer| peer.current).count());
-        Self {
-            name: info.config.name.clone(),
-            records: info.state.messages,
-            bytes: info.state.bytes,
-            first_seq: info.state.first_sequence,
-            last_seq: info.state.last_sequence,
-            followers: info.state.consumer_count,
-            replicas: info.config.num_replicas,
-            current: others + 1,
-            leader,
-        }
-    }
-}
-
-async fn projections(read: &ReadModel, streams: &[Stream]) -> Result<Vec<Projection>, sqlx::Error> {
-    let mut projections = Vec::new();
-    for (partition, stream) in (0..).map(Partition).zip(streams) {
-        let checkpoint = read.checkpoint(partition).await?.0;
-        let parked = parked::count(read, partition).await?;
-        let lag_events = stream.last_seq.saturating_sub(checkpoint);
-        projections.push(Projection { partition, checkpoint, lag_events, parked });
-    }
-    Ok(projections)
+async fn projections(read: &ReadModel, partitions: &[Surveyed]) -> Result<Vec<Standing>, sqlx::Error> {
+    let heads = (0..).map(Partition).zip(partitions.iter().map(|stream| Seq(stream.last_seq)));
+    standings(read, heads).await
 }
 
 fn print(report: &Report) -> anyhow::Result<()> {
@@ -133,7 +85,7 @@ fn print(report: &Report) -> anyhow::Result<()> {
     }
     let mut table = terminal::table(["PARTITION", "CHECKPOINT", "LAG", "PARKED"]);
     for projection in projections {
-        let Projection { partition, checkpoint, lag_events, parked } = projection;
+        let Standing { partition, checkpoint, lag_events, parked, .. } = projection;
         table.add_row([partition.to_string(), checkpoint.to_string(), lag_events.to_string(), parked.to_string()]);
     }
     Ok(terminal::print(table.trim_fmt())?)

@@ -3,8 +3,12 @@
 use std::{process::ExitCode, sync::Arc};
 
 use anyhow::{Context as _, anyhow};
-use voxlog_core::{clock::SystemClock, id::UserId};
-use voxlog_gateway::{config as gateway, error::Failure, identity::Identity};
+use voxlog_core::clock::SystemClock;
+use voxlog_gateway::{
+    config as gateway,
+    error::Failure,
+    identity::{Account, Identity},
+};
 
 use crate::{
     args::Token,
@@ -20,18 +24,18 @@ pub async fn run(token: &Token, sources: &Sources) -> anyhow::Result<ExitCode> {
     let config = gateway::Config { access_ttl: token.ttl, ..gateway::Config::with_key(keys.private) };
     let identity = Identity::new(link::identity_pool(&database)?, &config, Arc::new(SystemClock))
         .context("VOXLOG_JWT_PRIVATE_KEY")?;
-    let user = find(&identity, &token.user).await?;
-    terminal::print(identity.issue(user).map_err(told)?.token)?;
+    let account = find(&identity, &token.user).await?;
+    terminal::print(identity.issue(account.id, account.operator).map_err(told)?.token)?;
     Ok(ExitCode::SUCCESS)
 }
 
-async fn find(identity: &Identity, user: &str) -> anyhow::Result<UserId> {
+async fn find(identity: &Identity, user: &str) -> anyhow::Result<Account> {
     let account = match user.parse() {
         Ok(id) => identity.account(id).await,
         Err(_) => identity.account_named(user).await,
     };
     let account = account.map_err(told)?;
-    account.map(|account| account.id).ok_or_else(|| anyhow!("there is no user {user}"))
+    account.ok_or_else(|| anyhow!("there is no user {user}"))
 }
 
 /// A failure of the gateway's own, as a command tells it.

@@ -21,7 +21,7 @@ use crate::{
     link::{self, Link},
 };
 
-mod demo;
+pub(super) mod demo;
 mod servers;
 mod welcome;
 
@@ -84,18 +84,23 @@ async fn operate(
     let instance = note(sources, &log, &servers.database_url(), address, data_dir);
     instance.write(data_dir).context("can't leave a note in the data directory")?;
     eprintln!("opening the log …");
-    let Some(link) = link::wait(&log, shutdown).await? else { return Ok(()) };
-    let Some(shown) = shutdown.run_until_cancelled(prepare(up, &settings.gateway, servers, &link, data_dir)).await
-    else {
+    let Some(link) = link::wait(&log, true, shutdown).await? else { return Ok(()) };
+    let prepared = Box::pin(prepare(up, &settings.gateway, servers, &link, data_dir));
+    let Some(shown) = shutdown.run_until_cancelled(prepared).await else {
         return Ok(());
     };
     eprintln!("{}", welcome::text(&shown, address, &log.url, sources.is_set(&settings::NATS_URL), data_dir)?);
+    let mut config = settings.gateway.config();
+    if address.ip().is_loopback() {
+        config.demo = shown.sign_ins();
+    }
     let node = Node {
         link,
         projections: true,
         workers: true,
         database: Some(servers.database_url()),
-        gateway: Some(settings.gateway.config()),
+        gateway: Some(config),
+        bot: shown.bot,
         listener,
     };
     node.run(shutdown).await?;

@@ -22,6 +22,8 @@ pub enum Shown {
     WithoutPassword,
     /// A path, or that there is one: the value itself may be the secret.
     PathAlone,
+    /// Nothing.
+    Hidden,
 }
 
 /// Where the log is.
@@ -70,6 +72,26 @@ pub const LIMITS: Setting = plain(
     "what differs from the default limits over all gateways: user=120+40/s,login-account=10+2/m: a burst and a rate",
     None,
 );
+/// How devices learn where they are seen from.
+pub const STUN_URLS: Setting =
+    plain("VOXLOG_STUN_URLS", "STUN servers for calls, separated by commas: stun:stun.example.org:3478", None);
+/// The relays of calls.
+pub const TURN_URLS: Setting =
+    plain("VOXLOG_TURN_URLS", "TURN servers for calls, separated by commas: turn:turn.example.org:3478", None);
+/// What the relays know us by.
+pub const TURN_SECRET: Setting = secret(
+    "VOXLOG_TURN_SECRET",
+    "the secret that is shared with the TURN servers: their static-auth-secret",
+    Shown::Hidden,
+);
+/// How large a call is.
+pub const CALL_SEATS: Setting = plain("VOXLOG_CALL_SEATS", "how many devices a call takes: 2 to 50", Some("8"));
+/// When nobody cares for a call.
+pub const CALL_IDLE_S: Setting = plain(
+    "VOXLOG_CALL_IDLE_S",
+    "after how many seconds without anything happening in it a call ends by itself: 60 or more",
+    Some("3600"),
+);
 /// What is logged.
 pub const LOG: Setting = plain("VOXLOG_LOG", "what is logged, as a filter; default: info in serve, else warn", None);
 /// How it is logged.
@@ -78,7 +100,7 @@ pub const LOG_FORMAT: Setting = plain("VOXLOG_LOG_FORMAT", "text or json", Some(
 pub const NATS_SERVER: Setting = plain("VOXLOG_NATS_SERVER", "the nats-server that `voxlog up` starts", None);
 
 /// All of them, in the order in which they are listed.
-pub const ALL: [Setting; 15] = [
+pub const ALL: [Setting; 20] = [
     NATS_URL,
     NATS_CREDS,
     DATABASE_URL,
@@ -91,6 +113,11 @@ pub const ALL: [Setting; 15] = [
     ALLOWED_ORIGINS,
     TRUSTED_PROXIES,
     LIMITS,
+    STUN_URLS,
+    TURN_URLS,
+    TURN_SECRET,
+    CALL_SEATS,
+    CALL_IDLE_S,
     LOG,
     LOG_FORMAT,
     NATS_SERVER,
@@ -109,6 +136,7 @@ impl Shown {
     pub fn mask(self, value: &str) -> String {
         match self {
             Self::WithoutPassword => value.split(',').map(without_password).collect::<Vec<_>>().join(","),
+            Self::Hidden => "(hidden)".to_owned(),
             Self::PathAlone if value.contains("-----BEGIN") => "(PEM, hidden)".to_owned(),
             Self::Whole | Self::PathAlone => value.to_owned(),
         }
@@ -152,5 +180,6 @@ mod tests {
         }
         assert_eq!(Shown::PathAlone.mask("-----BEGIN PRIVATE KEY-----\nx"), "(PEM, hidden)");
         assert_eq!(Shown::PathAlone.mask("/run/key.pem"), "/run/key.pem");
+        assert_eq!(Shown::Hidden.mask("canary"), "(hidden)");
     }
 }

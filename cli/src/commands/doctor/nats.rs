@@ -8,6 +8,7 @@ use async_nats::{
 };
 use tokio::time::timeout;
 use voxlog_core::{
+    bus::streams::Stream,
     log::{connect, streams},
     position::Partition,
 };
@@ -34,6 +35,7 @@ pub(super) async fn examine(settings: &LogSettings, embedded: bool) -> Vec<Check
     checks.push(Check::ok("JetStream", "on"));
     let infos = infos(&context, settings).await;
     checks.extend(examine_streams(settings, &infos));
+    checks.extend(examine_beside(&context, settings).await);
     checks.push(sync(embedded));
     if !infos.is_empty() {
         checks.push(clocks::nats(&client, settings).await);
@@ -89,6 +91,22 @@ fn examine_streams(settings: &LogSettings, infos: &[(Partition, Info)]) -> Vec<C
     faults.dedup();
     checks.extend(faults.into_iter().map(|fault| Check::fail("streams", fault, "no node starts on it as it is")));
     checks.extend(infos.iter().filter_map(|(_, info)| copies(info)));
+    checks
+}
+
+/// What nodes tell each other beside the log: whatever is not as it should be is put right by the next node that starts.
+async fn examine_beside(context: &jetstream::Context, settings: &LogSettings) -> Vec<Check> {
+    let mut checks = Vec::new();
+    for kind in Stream::ALL {
+        let name = kind.name(&settings.namespace);
+        let Ok(stream) = context.get_stream(&name).await else { continue };
+        let info = stream.cached_info();
+        if let Some(fault) = kind.fault(&settings.namespace, settings.replicas, info) {
+            let remedy = "the next `voxlog serve` of a gateway or of workers changes it";
+            checks.push(Check::warn("streams", format!("{name}: {fault}"), remedy));
+        }
+        checks.extend(copies(info));
+    }
     checks
 }
 

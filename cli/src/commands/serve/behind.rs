@@ -5,8 +5,9 @@ use std::sync::Arc;
 use async_nats::{Client, connection::State};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use voxlog_gateway::operations::{self, Health, Part, Probe};
-use voxlog_projections::{ReadModel, projector};
+use voxlog_core::clock::SystemClock;
+use voxlog_gateway::operations::{Database, Health, Part, Probe};
+use voxlog_projections::{ReadModel, last_seen, projector};
 
 use crate::link::Link;
 
@@ -15,6 +16,7 @@ use crate::link::Link;
 pub(super) struct Behind {
     projections: Option<(ReadModel, Arc<voxlog_projections::Health>)>,
     workers: Option<(Client, Arc<voxlog_workers::Health>)>,
+    database: Database,
 }
 
 impl Behind {
@@ -22,6 +24,7 @@ impl Behind {
     pub(super) fn project(&mut self, tasks: &mut JoinSet<()>, link: &Link, read: ReadModel, end: CancellationToken) {
         let health = Arc::default();
         self.projections = Some((read.clone(), Arc::clone(&health)));
+        tasks.spawn(last_seen::run(link.bus.clone(), read.clone(), end.clone()));
         tasks.spawn(projector::run(projector::Config::default(), link.log.clone(), read, health, end));
     }
 
@@ -29,8 +32,16 @@ impl Behind {
     pub(super) fn work(&mut self, tasks: &mut JoinSet<()>, link: &Link, end: CancellationToken) {
         let (client, health) = (link.client.clone(), Arc::default());
         self.workers = Some((client.clone(), Arc::clone(&health)));
-        let config = voxlog_workers::Config::new(link.replicas);
-        tasks.spawn(voxlog_workers::run(config, link.log.clone(), client, link.namespace.clone(), health, end));
+        let parts = voxlog_workers::Parts {
+            config: voxlog_workers::Config::new(link.replicas),
+            log: link.log.clone(),
+            bus: link.bus.clone(),
+            client,
+            namespace: link.namespace.clone(),
+            clock: Arc::new(SystemClock),
+            health,
+        };
+        tasks.spawn(voxlog_workers::run(parts, end));
     }
 }
 
@@ -38,13 +49,14 @@ impl Probe for Behind {
     async fn look(&self) -> Health {
         let mut components = Vec::new();
         if let Some((read, health)) = &self.projections {
-            components.push(("database", operations::database(read.is_reachable()).await));
+            components.push(("database", self.database.look(read.is_reachable()).await));
             components.push(("projections", if health.keeps_up() { Part::Ok } else { Part::Behind }));
         }
         if let Some((client, health)) = &self.workers {
             let connected = client.connection_state() == State::Connected;
             components.push(("log", if connected { Part::Ok } else { Part::Away }));
-            components.push(("relay", if health.works() { Part::Ok } else { Part::Away }));
+            let tasks = health.tasks().map(|(task, works)| (task, if works { Part::Ok } else { Part::Away }));
+            components.extend(tasks);
         }
         Health::of(components)
     }

@@ -1,20 +1,19 @@
-//! The demo: three people in three rooms. It goes the way of every command, so the rules of rooms hold for it too.
+//! The demo: people and a bot in some rooms. It goes the way of every command, so the rules of rooms hold for it too.
 
-use std::{collections::HashMap, fs, path::Path, sync::Arc, time::Duration};
+use std::{fs, path::Path, sync::Arc, time::Duration};
 
-use anyhow::{Context as _, anyhow};
+use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 use voxlog_core::{
     clock::SystemClock,
-    id::{MessageId, RoomId, UserId},
+    id::{RoomId, UserId},
     log::Log,
-    message, room,
 };
 use voxlog_gateway::{
-    Gateway,
-    config::Config,
-    identity::{Device, Identity, Registration},
+    Parts,
+    config::{Config, DemoPerson},
+    identity::Identity,
 };
 
 use crate::{
@@ -24,17 +23,22 @@ use crate::{
     link::{self, Link},
 };
 
+pub(in crate::commands) mod bot;
+mod maker;
+mod odd;
 mod script;
 
-use script::{Line, Script};
+use bot::Bot;
+use maker::Maker;
 
-/// The people, the first of whom gets the token that is printed.
-const PEOPLE: [&str; 3] = ["ada", "boris", "chen"];
+/// The people, the first of whom is an operator and gets the token that is printed: the names by which they sign in, and
+/// what others call them.
+const PEOPLE: [(&str, &str); 3] = [("ada", "Ada Marsh"), ("boris", "Boris Petrov"), ("chen", "Chen Wei 陈")];
 
 /// How long the printed token lives: long enough for a day's look around.
 const TOKEN_TTL: Duration = Duration::from_hours(24);
 
-/// What is printed of the demo.
+/// What there is of the demo to show.
 #[derive(Debug, Default)]
 pub(super) struct Shown {
     /// Everybody's password.
@@ -43,6 +47,8 @@ pub(super) struct Shown {
     pub(super) people: Vec<&'static str>,
     /// Two of them who can talk to each other; absent without a demo.
     pub(super) stage: Option<Stage>,
+    /// Who answers them while the node runs; absent in a demo that was made before there was one.
+    pub(super) bot: Option<Bot>,
 }
 
 /// A room and two people in it.
@@ -68,6 +74,20 @@ struct Note {
     listener: UserId,
     speaker: UserId,
     room: RoomId,
+    #[serde(default)]
+    bot: Option<Bot>,
+}
+
+impl Shown {
+    /// Whom anybody on this machine may sign in as.
+    pub(super) fn sign_ins(&self) -> Vec<DemoPerson> {
+        let person = |name: &&str| DemoPerson {
+            name: (*name).to_owned(),
+            email: maker::email(name),
+            password: self.password.clone(),
+        };
+        self.people.iter().map(person).collect()
+    }
 }
 
 /// Makes the demo if it is wanted and the log is empty, and tells what there is to show.
@@ -88,14 +108,18 @@ pub(super) async fn prepare(
     let Ok(note) = fs::read(&path) else { return Ok(Shown::default()) };
     let note: Note = serde_json::from_slice(&note).with_context(|| path.display().to_string())?;
     let identity = Identity::new(link::identity_pool(database)?, &config, Arc::new(SystemClock))?;
-    let person = |name, user| Ok::<_, anyhow::Error>(Person { name, token: identity.issue(user).map_err(told)?.token });
+    let person =
+        |name, user| Ok::<_, anyhow::Error>(Person { name, token: identity.issue(user, false).map_err(told)?.token });
+    let people = PEOPLE.map(|(name, _)| name);
     let stage = Stage {
         room: note.room,
         namespace: link.namespace.to_string(),
-        listener: person(PEOPLE[0], note.listener)?,
-        speaker: person(PEOPLE[1], note.speaker)?,
+        listener: person(people[0], note.listener)?,
+        speaker: person(people[1], note.speaker)?,
     };
-    Ok(Shown { password: note.password, people: PEOPLE.to_vec(), stage: Some(stage) })
+    // Who does not want the demo does not want to hear of it either.
+    let bot = note.bot.filter(|_| wanted);
+    Ok(Shown { password: note.password, people: people.to_vec(), stage: Some(stage), bot })
 }
 
 async fn is_empty(log: &dyn Log) -> anyhow::Result<bool> {
@@ -110,115 +134,17 @@ async fn is_empty(log: &dyn Log) -> anyhow::Result<bool> {
 /// A gateway without a listener does it, and goes when it is done.
 async fn make(config: Config, database: &str, link: &Link) -> anyhow::Result<Note> {
     let shutdown = CancellationToken::new();
-    let gateway = voxlog_gateway::start(serve::parts(config, link, database)?, shutdown.clone()).await?;
-    let made = Maker::new(&gateway).await;
-    let made = match made {
-        Ok(maker) => maker.make().await,
-        Err(error) => Err(error),
+    let clock = Arc::new(maker::clock());
+    let parts = Parts { clock: clock.clone(), ..serve::parts(config, link, database)? };
+    let gateway = voxlog_gateway::start(parts, shutdown.clone()).await?;
+    let made = async {
+        let note = Maker::new(&gateway, &clock, &link::identity_pool(database)?).await?.make().await?;
+        odd::put(&*link.log, &*gateway.clock, note.speaker).await?;
+        Ok(note)
     };
+    let made = made.await;
     shutdown.cancel();
     gateway.tasks.close();
     gateway.tasks.wait().await;
     made
-}
-
-struct Maker<'a> {
-    gateway: &'a Gateway,
-    password: String,
-    people: HashMap<&'static str, UserId>,
-}
-
-impl<'a> Maker<'a> {
-    async fn new(gateway: &'a Gateway) -> anyhow::Result<Self> {
-        gateway.identity.migrate().await.context("identity's tables can't be made")?;
-        let password = format!("{:016x}", rand::random::<u64>());
-        let mut people = HashMap::new();
-        for name in PEOPLE {
-            people.insert(name, account(&gateway.identity, name, &password).await?);
-        }
-        Ok(Self { gateway, password, people })
-    }
-
-    async fn make(self) -> anyhow::Result<Note> {
-        let scripts = [script::lobby(), script::engine_room(), script::builds()];
-        let mut rooms = Vec::new();
-        for script in &scripts {
-            rooms.push(self.play(script).await.with_context(|| script.name.to_owned())?);
-        }
-        let (listener, speaker) = (self.people[PEOPLE[0]], self.people[PEOPLE[1]]);
-        Ok(Note { password: self.password, listener, speaker, room: rooms[0] })
-    }
-
-    /// A room from its opening to its last message.
-    async fn play(&self, script: &Script) -> anyhow::Result<RoomId> {
-        let owner = self.person(script.owner)?;
-        let code = room::code(&mut || rand::random());
-        let create = room::Command::Create {
-            name: script.name.to_owned(),
-            description: script.description.to_owned(),
-            code: code.clone(),
-            max_users: 50,
-            settings: room::Settings { is_public: script.public, ..room::Settings::default() },
-        };
-        let room = self.gateway.hub.create_room(owner, create).await.map_err(told)?.room;
-        for &user in self.people.values().filter(|&&user| user != owner) {
-            let join = room::Command::Join { code: Some(code.clone()) };
-            self.gateway.hub.room_command(user, room, join).await.map_err(told)?;
-        }
-        let mut said: Vec<MessageId> = Vec::new();
-        for line in &script.lines {
-            let id = self.say(room, line, &said).await.with_context(|| line.content.clone())?;
-            said.push(id);
-        }
-        Ok(room)
-    }
-
-    async fn say(&self, room: RoomId, line: &Line, said: &[MessageId]) -> anyhow::Result<MessageId> {
-        let author = self.person(&line.author)?;
-        let id = MessageId::mint(&*self.gateway.clock);
-        let reply_to = line.answers.and_then(|back| said.len().checked_sub(back)).map(|index| said[index]);
-        let draft = message::Draft {
-            id,
-            content: line.content.clone(),
-            kind: message::Kind::Text,
-            reply_to,
-            thread_root: None,
-        };
-        self.tell(author, room, id, message::Command::Post(draft)).await?;
-        for (who, emoji) in &line.reactions {
-            self.tell(self.person(who)?, room, id, message::Command::React { emoji: emoji.clone() }).await?;
-        }
-        if let Some(content) = line.edited.clone() {
-            self.tell(author, room, id, message::Command::Edit { content }).await?;
-        }
-        if line.pinned {
-            self.tell(author, room, id, message::Command::Pin).await?;
-        }
-        if line.deleted {
-            self.tell(author, room, id, message::Command::Delete).await?;
-        }
-        Ok(id)
-    }
-
-    async fn tell(&self, by: UserId, room: RoomId, id: MessageId, command: message::Command) -> anyhow::Result<()> {
-        self.gateway.hub.message_command(by, room, id, command).await.map(drop).map_err(told)
-    }
-
-    fn person(&self, name: &str) -> anyhow::Result<UserId> {
-        self.people.get(name).copied().ok_or_else(|| anyhow!("nobody is called {name}"))
-    }
-}
-
-/// The account of that name: a database that was there before the log may have it.
-async fn account(identity: &Identity, name: &str, password: &str) -> anyhow::Result<UserId> {
-    if let Some(account) = identity.account_named(name).await.map_err(told)? {
-        return Ok(account.id);
-    }
-    let registration = Registration {
-        username: name.to_owned(),
-        email: format!("{name}@example.org"),
-        password: password.to_owned(),
-        confirm_password: None,
-    };
-    Ok(identity.register(registration, &Device::default()).await.map_err(told)?.user.id)
 }

@@ -50,6 +50,8 @@ Read the room again from the log:
 fn places(address: SocketAddr) -> String {
     format!(
         "\nVoxlog is up. Ctrl-C stops it.\n\n  \
+         rooms      http://{address}/\n  \
+         console    http://{address}/console\n  \
          API        http://{address}/api/v1\n  \
          documents  http://{address}/docs\n  \
          WebSocket  ws://{address}/ws\n  \
