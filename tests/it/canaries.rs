@@ -17,7 +17,7 @@ use tokio::{
     task::JoinHandle,
 };
 use voxlog_tests::{
-    client::{Client, Encoding},
+    client::{Client, Encoding, PATIENCE},
     process::program,
     rest::{Rest, send},
     world::{World, until},
@@ -57,6 +57,7 @@ async fn second_factor_and_key(rest: &Rest, ann: &Rest) -> Vec<String> {
 async fn no_line_of_the_log_holds_a_secret_even_when_everything_is_logged() -> Result<()> {
     let (world, said) = (World::on_one_server().await, Said::default());
     let mut command = program(&world);
+    command.env("VOXLOG_TURN_URLS", "turn:127.0.0.1").env("VOXLOG_TURN_SECRET", "canary-turn-secret");
     command.env("VOXLOG_LOG", "trace").args(["serve", "all"]).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn()?;
     let reading = [
@@ -96,7 +97,8 @@ async fn no_line_of_the_log_holds_a_secret_even_when_everything_is_logged() -> R
         canaries.extend([text(&grant["token"]), text(&grant["refreshToken"])]);
     }
     canaries.extend(
-        ["canary-password-2", "canary-garbage", "canary-written", "canary-rest", "canary-edit"].map(str::to_owned),
+        ["canary-turn-secret", "canary-password-2", "canary-garbage", "canary-written", "canary-rest", "canary-edit"]
+            .map(str::to_owned),
     );
     let liar = rest.with_token("canary-garbage");
     assert_eq!(liar.get("/api/v1/users/me").await.code(), "unauthenticated");
@@ -120,6 +122,7 @@ async fn no_line_of_the_log_holds_a_secret_even_when_everything_is_logged() -> R
     .await;
     let message = posted["messageId"].clone();
     client.call("message.edit", json!({"room": room, "messageId": message, "content": "canary-edit"})).await?;
+    canaries.extend(call(&url, &ann, &room).await?);
     drop(client);
 
     kill(Pid::from_raw(i32::try_from(child.id().expect("it runs"))?), Signal::SIGTERM)?;
@@ -135,4 +138,26 @@ async fn no_line_of_the_log_holds_a_secret_even_when_everything_is_logged() -> R
         canaries.iter().filter_map(|canary| said.iter().find(|line| line.contains(canary.as_str()))).collect();
     assert!(leaks.is_empty(), "{} of {} lines: {leaks:#?}", leaks.len(), said.len());
     Ok(())
+}
+
+/// Into a call by a link, with what may not be seen of that: the token, also a wrong one, what devices tell each other, and
+/// by what relays let them in.
+async fn call(url: &str, ann: &Rest, room: &Value) -> Result<Vec<String>> {
+    let room = text(room);
+    let servers = ann.get("/api/v1/voice/ice-servers").await.ok();
+    let mut canaries = vec![text(&servers["iceServers"][0]["credential"]), "canary-signal".to_owned()];
+    let minted = ann.post(&format!("/api/v1/rooms/{room}/call/tokens"), json!({})).await.expect(StatusCode::CREATED);
+    let base = url.replacen("http", "ws", 1);
+    let wrong = "canary-join-token-canary-join-token-canary1";
+    for token in [wrong, "canary-join-token"] {
+        assert!(Client::open(&format!("{base}/ws/call/{room}?token={token}"), Encoding::Json, None).await.is_err());
+    }
+    let mut client = Client::open(&format!("{base}{}", text(&minted["url"])), Encoding::Json, None).await?;
+    let joined = client.next_of("ack", PATIENCE).await?;
+    let own = &joined["call"]["participants"][0]["session"];
+    let signal = json!({"room": room, "to": own, "data": "canary-signal"});
+    client.call("voice.signal", signal).await?;
+    let more = client.call("voice.token", json!({"room": room})).await?;
+    canaries.extend([text(&minted["token"]), text(&more["token"]), "canary-join-token".to_owned()]);
+    Ok(canaries)
 }

@@ -112,7 +112,13 @@ fn one_command_brings_everything_up_and_the_others_find_it() {
     wait_for("the read models", || {
         // Until the projector has made its tables, the exit code says that they can't be seen.
         let status: Value = serde_json::from_slice(&output(&dir, "status --format json").stdout).unwrap();
-        assert_eq!(status["streams"].as_array().unwrap().len(), 8);
+        let streams = status["streams"].as_array().unwrap();
+        for (place, name) in [(0, "LOG_0"), (7, "LOG_7")] {
+            assert_eq!(streams[place]["name"], name);
+        }
+        for beside in ["KV_NODES", "PRESENCE", "SCHEDULE", "SIGNAL"] {
+            assert!(streams.iter().any(|stream| stream["name"] == beside), "{beside}");
+        }
         let done = status["projections"].as_array()?.iter().all(|partition| partition["lagEvents"] == 0);
         done.then_some(())
     });
@@ -129,17 +135,20 @@ fn one_command_brings_everything_up_and_the_others_find_it() {
     );
     assert_eq!(printed(&dir, "replay --to 2000-01-01T00:00:00Z"), "");
     let room = text.split("replay --room ").nth(1).unwrap().split_whitespace().next().unwrap();
-    let of_room = printed(&dir, &format!("replay --room {room} --from 10 --to 19"));
-    let seqs: Vec<_> =
-        of_room.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["seq"].as_u64()).collect();
-    assert!(
-        !seqs.is_empty() && seqs.is_sorted() && seqs.iter().all(|seq| (Some(10)..=Some(19)).contains(seq)),
-        "{seqs:?}"
-    );
+    let seqs = |range: &str| -> Vec<u64> {
+        let of_room = printed(&dir, &format!("replay --room {room}{range}"));
+        of_room.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["seq"].as_u64().unwrap()).collect()
+    };
+    let whole = seqs("");
+    assert!(whole.len() > 20 && whole.is_sorted(), "{whole:?}");
+    assert_eq!(seqs(&format!(" --from {} --to {}", whole[10], whole[19])), whole[10..=19]);
 
     let token = printed(&dir, "token --user ada");
     assert_eq!(token.trim().split('.').count(), 3, "{token}");
     assert!(!output(&dir, "token --user nobody").status.success());
+
+    let operators = json(&dir, "operator list --format json");
+    assert_eq!((operators[0]["username"].as_str(), operators.as_array().map(Vec::len)), (Some("ada"), Some(1)));
 
     let checks = json(&dir, "doctor --format json");
     assert!(checks.as_array().unwrap().iter().all(|check| check["verdict"] != "fail"), "{checks:#}");
@@ -165,7 +174,12 @@ fn one_command_brings_everything_up_and_the_others_find_it() {
 }
 
 fn an_event_of_the_future_is_seen_to_wait(dir: &Path) {
-    assert_eq!(json(dir, "parked --format json")["parked"], Value::Array(Vec::new()));
+    let parked = json(dir, "parked --format json")["parked"].clone();
+    assert_eq!(
+        (parked.as_array().unwrap().len(), &parked[0]["type"]),
+        (1, &"voxlog.user.waved.v1".into()),
+        "the demo's"
+    );
     let note = Instance::read(&dir.join(".voxlog")).unwrap();
     let room = RoomId::mint(&SystemClock);
     let append = async {

@@ -63,6 +63,7 @@ async fn seeded(world: &World, rest: &Rest) -> Seeds {
         ("USER", text(&bobs["user"]["id"])),
         ("CODE", text(&other["code"])),
         ("INVITE", text(&invite["code"])),
+        ("INVITE_ID", text(&invite["inviteId"])),
     ];
     Seeds { token, values }
 }

@@ -2,10 +2,10 @@
 //!
 //! Clients talk in a few rooms through two gateways. They drop their connections at random, the gateways are killed one
 //! after the other, and each client goes on through whichever gateway is there, from its cursors, sending again what was
-//! not acknowledged. In the end every one of them has seen exactly the log.
+//! not acknowledged. In the end every one of them has seen exactly the log, and the checker finds nothing in the record
+//! of it all.
 
 use std::{
-    collections::HashMap,
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -21,8 +21,10 @@ use voxlog_core::{
     id::{MessageId, RoomId, UserId},
 };
 use voxlog_tests::{
-    client::{CallError, Client, Encoding, Gone, PATIENCE, RoomView},
+    checker::check,
+    client::{CallError, Client, Encoding, Event, Gone, PATIENCE, RoomView},
     fill::found_room,
+    history::{Ask, Outcome, Recorder},
     process::Process,
     world::{World, until, user_id, whole_room},
 };
@@ -34,9 +36,10 @@ const KILLS: usize = 6;
 /// Acknowledged messages between two kills.
 const BETWEEN_KILLS: usize = 250;
 
-/// What clients share: where gateways are, when to end, and how much was acknowledged.
+/// What clients share: where gateways are, when to end, how much was acknowledged, and the record.
 #[derive(Debug, Default)]
 struct Stage {
+    recorder: Recorder,
     urls: Mutex<Vec<String>>,
     over: AtomicBool,
     acked: AtomicUsize,
@@ -45,13 +48,12 @@ struct Stage {
 /// A person who talks, over any number of connections.
 struct Talker {
     stage: Arc<Stage>,
+    number: usize,
     token: String,
     encoding: Encoding,
     views: Vec<RoomView>,
     /// Sent and not acknowledged.
     pending: Option<Value>,
-    /// The messages that were acknowledged, and where they stand.
-    acked: HashMap<String, u64>,
     /// Connections that it took.
     connections: usize,
 }
@@ -69,17 +71,19 @@ async fn everybody_sees_exactly_the_log_through_kills_and_broken_connections() -
     stage.now_at(&gateways);
     let talkers = people.iter().enumerate().map(|(number, person)| {
         let encoding = if number % 2 == 0 { Encoding::Json } else { Encoding::Msgpack };
-        tokio::spawn(Talker::new(&stage, world.token(*person), encoding, &rooms).talk())
+        tokio::spawn(Talker::new(&stage, *person, world.token(*person), encoding, &rooms).talk())
     });
     let talkers: Vec<_> = talkers.collect();
 
     for kill in 0..KILLS {
         let goal = stage.acked.load(Ordering::Relaxed) + BETWEEN_KILLS;
         until("messages are acknowledged", async || stage.acked.load(Ordering::Relaxed) >= goal).await;
+        let broken_from = stage.recorder.now_us();
         gateways.remove(kill % 2).kill().await;
         stage.now_at(&gateways);
         gateways.insert(kill % 2, Process::serve(&world, "gateway").await);
         stage.now_at(&gateways);
+        stage.recorder.broke("a gateway was killed", broken_from);
     }
     stage.over.store(true, Ordering::Relaxed);
 
@@ -90,25 +94,17 @@ async fn everybody_sees_exactly_the_log_through_kills_and_broken_connections() -
         silent.push(talker);
     }
     let log = world.log().await;
-    let mut truths = Vec::new();
+    let mut ends = Vec::new();
     for room in &rooms {
-        truths.push(whole_room(&*log, *room).await?);
+        ends.push(whole_room(&*log, *room).await?.last().map_or(0, |(seq, _)| *seq));
     }
-    let ends = Arc::new(truths.iter().map(|truth| truth.last().map_or(0, |(seq, _)| *seq)).collect::<Vec<_>>());
-    let mut acked = HashMap::new();
+    let ends = Arc::new(ends);
     for talker in silent {
-        let talker = talker.listen_to_the_end(Arc::clone(&ends)).await?;
-        for (view, truth) in talker.views.iter().zip(&truths) {
-            assert_eq!(view.seen(), truth, "{:?} saw what the log does not say", talker.encoding);
-        }
-        acked.extend(talker.acked);
+        talker.listen_to_the_end(Arc::clone(&ends)).await?;
     }
-    for (seq, id) in truths.into_iter().flatten() {
-        if let Some(acked_at) = acked.remove(&id) {
-            assert_eq!(acked_at, seq, "{id} was acknowledged elsewhere than it stands");
-        }
-    }
-    assert_eq!(acked, HashMap::new(), "acknowledged, and not in the log");
+    let history = stage.recorder.clone().finish(&*log, &rooms).await?;
+    assert!(history.operations.len() > KILLS * BETWEEN_KILLS && history.sights.len() > CLIENTS * KILLS * BETWEEN_KILLS);
+    assert_eq!(check(&history), []);
     Ok(())
 }
 
@@ -124,14 +120,14 @@ impl Stage {
 }
 
 impl Talker {
-    fn new(stage: &Arc<Stage>, token: String, encoding: Encoding, rooms: &[RoomId]) -> Self {
+    fn new(stage: &Arc<Stage>, person: UserId, token: String, encoding: Encoding, rooms: &[RoomId]) -> Self {
         Self {
             stage: Arc::clone(stage),
+            number: stage.recorder.client(person),
             token,
             encoding,
             views: rooms.iter().map(|room| RoomView::from_the_beginning(room.to_string())).collect(),
             pending: None,
-            acked: HashMap::new(),
             connections: 0,
         }
     }
@@ -177,8 +173,12 @@ impl Talker {
     async fn subscribe(&mut self, client: &mut Client) -> Result<Option<()>> {
         for view in &mut self.views {
             let fields = json!({"room": view.room(), "cursor": view.cursor()});
+            let after = ["ctl", "msg", "call"].map(|class| fields["cursor"][class].as_u64().unwrap_or_default());
             match client.call("subscribe", fields).await {
-                Ok(subscribed) => view.begin(&subscribed)?,
+                Ok(subscribed) => {
+                    view.begin(&subscribed)?;
+                    self.stage.recorder.begun(self.number, view.room(), after);
+                }
                 Err(CallError::Gone(_)) => return Ok(None),
                 Err(refused) => return Err(refused.into()),
             }
@@ -190,19 +190,22 @@ impl Talker {
     async fn say_and_listen(&mut self, client: &mut Client) -> Result<Option<()>> {
         let message = self.pending.take().unwrap_or_else(|| self.something_new());
         self.pending = Some(message.clone());
-        match client.call("message.send", message).await {
+        let invoked = self.stage.recorder.now_us();
+        let outcome = match client.call("message.send", message.clone()).await {
             Ok(ack) => {
-                let id = ack["messageId"].as_str().context("an ack names its message")?;
-                self.acked.insert(id.to_owned(), ack["seq"].as_u64().context("an ack has its seq")?);
                 self.pending = None;
                 self.stage.acked.fetch_add(1, Ordering::Relaxed);
+                Outcome::Ok(ack["seq"].as_u64().context("an ack has its seq")?)
             }
-            Err(CallError::Gone(_)) => return Ok(None),
+            Err(CallError::Gone(_)) => Outcome::Unknown,
             Err(CallError::Refused(error)) => {
                 ensure!(["rate_limited", "unavailable", "outcome_unknown"].contains(&error.code.as_str()), "{error}");
+                Outcome::Refused(error.code)
             }
-        }
-        self.listen(client, Duration::from_millis(50)).await
+        };
+        let gone = outcome == Outcome::Unknown;
+        self.stage.recorder.over(self.number, invoked, Ask::post(&message), outcome);
+        if gone { Ok(None) } else { self.listen(client, Duration::from_millis(50)).await }
     }
 
     /// Reads what comes for a while.
@@ -210,7 +213,12 @@ impl Talker {
         let deadline = tokio::time::Instant::now() + within;
         loop {
             match client.next_unasked(deadline.saturating_duration_since(tokio::time::Instant::now())).await {
-                Ok(frame) => self.views.iter_mut().try_for_each(|view| view.look_at(&frame))?,
+                Ok(frame) => {
+                    if frame["op"] == "event" {
+                        self.stage.recorder.saw(self.number, &Event::of(&frame)?);
+                    }
+                    self.views.iter_mut().try_for_each(|view| view.look_at(&frame))?;
+                }
                 Err(Gone::TooLate) => return Ok(Some(())),
                 Err(_) => return Ok(None),
             }

@@ -19,9 +19,10 @@ use voxlog_core::{
 use voxlog_tests::{
     altered::{Alter, Altered},
     fill::found_room,
+    process::Process,
     rest::{Answer, PASSWORD, Rest, send},
     servers,
-    world::{World, until, user_id, whole_chain},
+    world::{World, until, user_id, whole_chain, whole_room},
 };
 
 async fn post(user: &Rest, path: &str, key: &str, body: &Value) -> Answer {
@@ -169,6 +170,57 @@ async fn a_message_whose_gateway_died_over_it_is_the_same_message_when_it_is_sen
     assert!(is_replayed(&replayed));
     assert_eq!(replayed.body, again.body);
     Ok(())
+}
+
+/// Rooms and invites that were made before the process was killed, before it could keep what it had answered.
+///
+/// The clock of the process that is asked again is a minute ahead: by then the first is taken to have died.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_room_and_an_invite_whose_gateway_was_killed_over_them_are_made_once() -> Result<()> {
+    let world = World::on_one_server().await;
+    let log = world.log().await;
+    let token = world.token(user_id());
+    let later = ManualClock::at(SystemClock.now() + TimeDelta::seconds(61));
+    let after = world.gateway_with(|_| {}, Arc::new(later)).await;
+    let there = Rest::to(&after.url).with_token(&token);
+    let form = json!({"name": "Tea", "description": "for two"});
+
+    let opened = killed_over(&world, &token, "/api/v1/rooms", "room", &form).await?;
+    let again = post(&there, "/api/v1/rooms", "room", &form).await;
+    assert!(!is_replayed(&again));
+    let again = again.expect(StatusCode::CREATED);
+    assert_eq!(again, opened, "the same room, with the same code, as it was answered first");
+
+    let room: RoomId = again["id"].as_str().unwrap_or_default().parse()?;
+    let (path, form) = (format!("/api/v1/rooms/{room}/invites"), json!({"maxUses": 3, "expiresInS": 3600}));
+    let made = killed_over(&world, &token, &path, "invite", &form).await?;
+    let again = post(&there, &path, "invite", &form).await.expect(StatusCode::CREATED);
+    assert_eq!((&again["code"], &again["inviteId"]), (&made["code"], &made["inviteId"]));
+    assert_eq!(whole_room(&*log, room).await?.len(), 2, "it was opened once and has one invite");
+    Ok(())
+}
+
+/// What a process answered before it was killed; what it had kept of that is taken back to how it stood while the request
+/// was under way.
+async fn killed_over(world: &World, token: &str, path: &str, key: &str, body: &Value) -> Result<Value> {
+    let process = Process::serve(world, "gateway").await;
+    let here = Rest::to(&process.url).with_token(token);
+    let answer = post(&here, path, key, body).await.expect(StatusCode::CREATED);
+    process.kill().await;
+    let context = jetstream::new(world.nats_client().await);
+    let bucket = context.get_key_value(world.namespace.bucket("IDEMPOTENCY")).await?;
+    let mut keys = bucket.keys().await?;
+    while let Some(slot) = keys.next().await {
+        let slot = slot?;
+        let mut record: Value = serde_json::from_slice(&bucket.get(&slot).await?.unwrap_or_default())?;
+        if record["state"]["done"]["body"].to_string().contains(answer["position"].as_str().unwrap_or_default()) {
+            record["state"] = json!("underWay");
+            bucket.put(&slot, record.to_string().into()).await?;
+            return Ok(answer);
+        }
+        eprintln!("{record}");
+    }
+    anyhow::bail!("no record of what was answered")
 }
 
 #[tokio::test(flavor = "multi_thread")]

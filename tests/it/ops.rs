@@ -44,19 +44,21 @@ fn good(op: &str, play: &Play, room: &Value) -> Value {
     let mut fields = match op {
         "hello" => return json!({"token": play.token("bob")}),
         "ping" => return json!({}),
+        "presence.update" => return json!({"status": "away"}),
         "room.create" => return json!({"name": "Cellar"}),
         "room.kick" | "room.ban" | "room.unban" | "room.mute" | "room.unmute" | "room.approve" | "room.deny" => {
             json!({"userId": user})
         }
         "room.role" => json!({"userId": user, "role": "admin"}),
         "room.update" => json!({"description": "A place."}),
-        "room.uninvite" => json!({"code": "ABCD2345"}),
+        "room.uninvite" => json!({"inviteId": "JBCOntcPuCTr97yYcBGq1A"}),
         "message.send" => json!({"content": "hello"}),
         "message.edit" => json!({"messageId": message, "content": "Hello!"}),
         "message.delete" | "message.pin" | "message.unpin" => json!({"messageId": message}),
         "reaction.add" | "reaction.remove" => json!({"messageId": message, "emoji": "👍"}),
         "read.mark" => json!({"seq": 0}),
         "history" => json!({"class": "msg", "limit": 1}),
+        "voice.signal" => json!({"to": "01890a5d-ac96-774b-bcce-b302099a8057", "data": {"candidate": ""}}),
         _ => json!({}),
     };
     fields["room"] = room.clone();
@@ -82,7 +84,7 @@ async fn circumstances(play: &mut Play) -> Result<()> {
         let mut frame = fine.clone();
         frame["utnil"] = json!(1);
         play.ask("ada", op, "a field that it does not have", frame).await?;
-        if matches!(op, "hello" | "ping" | "room.create") {
+        if matches!(op, "hello" | "ping" | "room.create" | "presence.update") {
             continue;
         }
         play.ask("ada", op, "a room that is not there", good(op, play, &nowhere)).await?;

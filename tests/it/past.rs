@@ -12,13 +12,14 @@ use anyhow::Result;
 use chrono::TimeDelta;
 use rand::{Rng, RngExt, SeedableRng, rngs::SmallRng};
 use voxlog_core::{
+    call::{self, Media},
     clock::{Clock, SystemClock},
     envelope::Envelope,
     event::Event,
-    id::{MessageId, RoomId, UserId},
+    id::{CallId, MessageId, RoomId, SessionId, UserId},
     log::{Log, MemoryLog, Stored},
     message::{self, Draft, Kind},
-    position::{Chain, Class, Partitions, Seq},
+    position::{Chain, Class, Heads, Partitions, Seq},
     room::{self, Changes, Role, Settings, SettingsPatch},
 };
 use voxlog_gateway::{
@@ -55,7 +56,9 @@ struct Told {
 struct Moment {
     name: String,
     members: BTreeMap<UserId, Role>,
-    heads: (Seq, Seq),
+    heads: Heads,
+    /// Who is in the call, with which device.
+    call: BTreeMap<SessionId, UserId>,
     last: Vec<Told>,
 }
 
@@ -213,9 +216,10 @@ impl Stage {
         let mut messages = Vec::from_iter(self.post(self.people[0], "hello").await);
         for _ in 0..STEPS {
             let by = self.people[random.random_range(0..PEOPLE)];
-            match random.random_range(0..3) {
+            match random.random_range(0..4) {
                 0 => drop(self.hub.room_command(by, self.room, self.some_command(random)).await),
                 1 => messages.extend(self.post(by, "something").await),
+                2 => drop(self.hub.call_command(by, self.room, some_call_command(random, by)).await),
                 _ => {
                     // Mostly a message that is about to be shown.
                     let back = random.random_range(0..messages.len().min(SHOWN + 2));
@@ -245,14 +249,25 @@ impl Stage {
         }
     }
 
-    /// The room's control and message records, in the order of the log.
+    /// The room's records, in the order of the log.
     async fn records(&self) -> Result<Vec<Stored>> {
         let mut records = Vec::new();
-        for class in [Class::Ctl, Class::Msg] {
+        for class in Class::ALL {
             records.extend(self.log.read(Chain::Room(self.room, class), Seq::ZERO, 100_000, Seq::ZERO).await?);
         }
         records.sort_unstable_by_key(|stored| stored.seq);
         Ok(records)
+    }
+}
+
+/// Everybody has one device, which bears their id.
+fn some_call_command(random: &mut impl Rng, by: UserId) -> call::Command {
+    use call::Command as C;
+    let session = SessionId::from_uuid(by.as_uuid());
+    match random.random_range(0..6) {
+        0 => C::Leave { session },
+        1 => C::Lose { session },
+        _ => C::Join { session, call: CallId::mint(&SystemClock), seats: 4, media: Media::default() },
     }
 }
 
@@ -276,14 +291,18 @@ fn fold(records: &[Stored]) -> Moment {
     for stored in records {
         match Envelope::decode(&stored.payload).expect("the log holds events").event {
             Event::Room(event) => {
-                moment.heads.0 = stored.seq;
+                moment.heads.ctl = stored.seq;
                 fold_room(&mut moment, event);
             }
             Event::Message(event) => {
-                moment.heads.1 = stored.seq;
+                moment.heads.msg = stored.seq;
                 fold_message(&mut moment.last, &mut given, stored.seq, event);
             }
-            Event::User(_) => unreachable!("not on a chain of the room"),
+            Event::Call(event) => {
+                moment.heads.call = stored.seq;
+                fold_call(&mut moment.call, &event);
+            }
+            Event::User(_) | Event::Ambient(_) => unreachable!("not on a chain of the room"),
         }
     }
     moment.last.drain(..moment.last.len().saturating_sub(SHOWN));
@@ -308,9 +327,19 @@ fn fold_room(moment: &mut Moment, event: room::Event) {
         }
         E::Left { user_id } | E::Kicked { user_id, .. } | E::Banned { user_id, .. } => {
             moment.members.remove(&user_id);
+            moment.call.retain(|_, user| *user != user_id);
         }
         E::Unbanned { .. } => {}
         other => panic!("nobody here does {other:?}"),
+    }
+}
+
+fn fold_call(call: &mut BTreeMap<SessionId, UserId>, event: &call::Event) {
+    match *event {
+        call::Event::Joined { session, user_id, .. } => drop(call.insert(session, user_id)),
+        call::Event::Left { session, .. } => drop(call.remove(&session)),
+        call::Event::Ended { .. } => call.clear(),
+        call::Event::Started { .. } | call::Event::Updated { .. } => {}
     }
 }
 
@@ -359,9 +388,15 @@ fn seen(past: &Past) -> Moment {
     Moment {
         name: interior.name.clone(),
         members: interior.members.iter().map(|(user, role)| (*user, *role)).collect(),
-        heads: (past.heads.ctl, past.heads.msg),
+        heads: past.heads,
+        call: in_call(past),
         last: told.collect(),
     }
+}
+
+fn in_call(past: &Past) -> BTreeMap<SessionId, UserId> {
+    let participants = past.call.iter().flat_map(|call| &call.participants);
+    participants.map(|participant| (participant.session, participant.user_id)).collect()
 }
 
 /// A failure as an error of a test.

@@ -8,11 +8,19 @@ use std::time::Duration;
 use async_nats::jetstream::consumer::{PullConsumer, pull};
 use async_nats::jetstream::{self, kv, stream};
 use async_nats::{Client, ConnectOptions, Event, Subscriber};
-use futures_util::{StreamExt, TryStreamExt};
+use futures_util::{StreamExt, TryStreamExt, stream::BoxStream};
 use tokio::process::{Child, Command};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, timeout};
-use voxlog_tests::servers;
+use tokio_util::sync::CancellationToken;
+use voxlog_core::{
+    bus::{Agenda, Bus, Due, Heard, OFFLINE_KEPT},
+    clock::{Clock, SystemClock},
+    id::{NodeId, RoomId, SessionId, UserId},
+    log::Namespace,
+    position::Seq,
+};
+use voxlog_tests::{servers, world::until};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 const RIGHTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../nats/permissions.conf");
@@ -70,6 +78,70 @@ async fn gateways_alone_tell_each_other_about_limits() {
 }
 
 #[tokio::test]
+async fn gateways_and_workers_tell_each_other_what_they_need_to_beside_the_log() {
+    let server = Guarded::start().await;
+    let bus = async |role| Bus::new(server.connect(role).await.client, Namespace::default(), 1);
+    let (gateway, workers) = (bus("gateway").await, bus("workers").await);
+    gateway.bring_up().await.unwrap();
+    let (user, session) = (UserId::mint(&SystemClock), SessionId::mint(&SystemClock));
+    let (room, node) = (RoomId::mint(&SystemClock), NodeId::mint(&SystemClock));
+    let (mut presence, mut signals, mut agenda) = (workers.presence(), gateway.signals(), workers.due());
+    assert_eq!(next(&mut presence).await, Heard::CaughtUp);
+    assert_eq!(next(&mut signals).await, Heard::CaughtUp);
+    assert!(matches!(next(&mut agenda).await, Agenda::Listening));
+
+    let here = gateway.tell_presence(user, session, "here".into(), Some(Seq::ZERO), None).await.unwrap();
+    assert!(matches!(next(&mut presence).await, Heard::Told(told) if told.seq == here));
+    workers.tell_presence(user, session, "gone".into(), Some(here), Some(OFFLINE_KEPT)).await.unwrap();
+    gateway.tell_signal(session, "signal".into()).await.unwrap();
+    gateway.tell_typing(room, "types".into()).await.unwrap();
+    gateway.tell_speaking(room, "speaks".into()).await.unwrap();
+    for payload in ["signal", "types", "speaks"] {
+        assert!(matches!(next(&mut signals).await, Heard::Told(told) if told.payload == payload));
+    }
+    assert_eq!(gateway.signals_after(session, Seq::ZERO).await.unwrap().len(), 1);
+    gateway.schedule(Due::Call(room), SystemClock.now(), "now".into()).await.unwrap();
+    let Agenda::Due(task) = next(&mut agenda).await else { panic!("it is due") };
+    task.done().await.unwrap();
+
+    let (over, held) = (CancellationToken::new(), gateway.clone());
+    let holding = held.hold_lease(node, || "well".into(), over.clone());
+    let looking = async {
+        until("the workers see the lease", async || workers.is_alive(node).await.unwrap()).await;
+        assert_eq!(workers.nodes().await.unwrap().len(), 1);
+        over.cancel();
+    };
+    tokio::join!(holding, looking);
+    workers.bring_up().await.unwrap();
+}
+
+#[tokio::test]
+async fn nobody_tells_beside_the_log_what_is_not_theirs() {
+    let server = Guarded::start().await;
+    let all = [
+        "vox.due.call.r",
+        "vox.signal.s",
+        "vox.typing.r",
+        "vox.speaking.r",
+        "vox.schedule.call.r",
+        "vox.presence.u.s",
+        "$KV.NODES.n",
+    ];
+    for (role, refused) in [("gateway", 1), ("workers", 5), ("projections", 7), ("integrator", 7)] {
+        let mut role = server.connect(role).await;
+        for &subject in &all[..refused] {
+            role.client.publish(subject, "forged".into()).await.unwrap();
+            role.is_refused(subject).await;
+        }
+        for subject in ["vox.presence.>", "vox.signal.>", "vox.typing.>", "vox.speaking.>", "vox.due.>", "$KV.NODES.>"]
+        {
+            let _feed = role.client.subscribe(subject).await.unwrap();
+            role.is_refused(subject).await;
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_gateway_keeps_repeatable_requests_in_a_bucket_that_it_makes() {
     let server = Guarded::start().await;
     let context = jetstream::new(server.connect("gateway").await.client);
@@ -84,9 +156,11 @@ async fn a_gateway_keeps_repeatable_requests_in_a_bucket_that_it_makes() {
 #[tokio::test]
 async fn only_admin_deletes_or_purges_streams() {
     let server = Guarded::start().await;
-    for role in ["gateway", "workers", "projections", "integrator"] {
-        let mut role = server.connect(role).await;
-        for action in ["DELETE", "PURGE", "MSG.DELETE"] {
+    for name in ["gateway", "workers", "projections", "integrator"] {
+        let mut role = server.connect(name).await;
+        // Gateways take the records of who is erased out of the log, one by one.
+        let single = (name != "gateway").then_some("MSG.DELETE");
+        for action in ["DELETE", "PURGE"].into_iter().chain(single) {
             let subject = format!("$JS.API.STREAM.{action}.LOG_0");
             role.client.publish(subject.clone(), "".into()).await.unwrap();
             role.is_refused(&subject).await;
@@ -240,6 +314,10 @@ impl Role {
         assert!(refusal.contains("permissions violation"), "{refusal}");
         assert!(refusal.contains(&subject.to_lowercase()), "{refusal} is not about {subject}");
     }
+}
+
+async fn next<T>(feed: &mut BoxStream<'static, T>) -> T {
+    timeout(PATIENCE, feed.next()).await.expect("something is heard in time").expect("a feed never ends")
 }
 
 async fn log_stream(context: &jetstream::Context) -> stream::Stream {

@@ -1,5 +1,6 @@
 //! The read models are a function of the log: every event counts once, whatever dies, and a rebuild comes to the same.
 
+mod calls;
 mod exactly_once;
 mod expired;
 mod fold;

@@ -9,18 +9,24 @@ use futures_util::StreamExt;
 use tokio::{task::JoinHandle, time::timeout};
 use tokio_util::sync::CancellationToken;
 use voxlog_core::{
+    bus::Bus,
     clock::SystemClock,
     id::{EventId, RoomId},
     log::{Log, LogConfig, Namespace, NatsLog, Record, connect},
     position::{Chain, Class, Partitions, Seq},
 };
 use voxlog_tests::servers;
-use voxlog_workers::Config;
+use voxlog_workers::{Config, Parts};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Short, so that a takeover takes a test's time.
-const QUICK: Config = Config { replicas: 1, lease: Duration::from_millis(900), refresh: Duration::from_millis(200) };
+const QUICK: Config = Config {
+    replicas: 1,
+    lease: Duration::from_millis(900),
+    refresh: Duration::from_millis(200),
+    grace: Duration::from_secs(8),
+};
 
 struct Place {
     client: Client,
@@ -47,8 +53,16 @@ impl Place {
     async fn relay(&self) -> (JoinHandle<()>, CancellationToken) {
         let client = connect(&servers::nats().await, "relay", None).await.unwrap();
         let shutdown = CancellationToken::new();
-        let (log, namespace, health) = (self.log.clone(), self.namespace.clone(), Arc::default());
-        let run = voxlog_workers::run(QUICK, log, client, namespace, health, shutdown.clone());
+        let parts = Parts {
+            config: QUICK,
+            log: self.log.clone(),
+            bus: Bus::new(client.clone(), self.namespace.clone(), 1),
+            client,
+            namespace: self.namespace.clone(),
+            clock: Arc::new(SystemClock),
+            health: Arc::default(),
+        };
+        let run = voxlog_workers::run(parts, shutdown.clone());
         (tokio::spawn(run), shutdown)
     }
 

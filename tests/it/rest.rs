@@ -7,6 +7,7 @@ use voxlog_core::{
     id::{MessageId, RoomId, UserId},
 };
 use voxlog_tests::{
+    client::{Client, Encoding},
     rest::{Rest, send},
     world::{Node, Running, World, until},
 };
@@ -17,10 +18,13 @@ mod document;
 mod refusals;
 mod transcript;
 
+use transcript::Person;
+
 /// A gateway whose read models follow.
 struct Stage {
     rest: Rest,
-    _node: Node,
+    world: World,
+    node: Node,
     _projector: Running,
 }
 
@@ -34,7 +38,15 @@ async fn stage() -> Stage {
             && anybody.get("/api/v1/users/me").await.status == StatusCode::NOT_FOUND
     })
     .await;
-    Stage { rest, _node: node, _projector: projector }
+    Stage { rest, world, node, _projector: projector }
+}
+
+impl Stage {
+    /// Somebody's socket.
+    async fn socket(&self, who: &Person) -> Client {
+        let token = who.rest.token.as_deref().expect("they are signed in");
+        Client::connect(&self.node.ws_url(), token, Encoding::Json).await.expect("the gateway lets them in")
+    }
 }
 
 async fn open_room(owner: &Rest, settings: Value) -> Value {
@@ -271,7 +283,7 @@ async fn every_answer_has_an_id_and_what_proxies_and_browsers_need() {
 
 #[tokio::test]
 async fn a_read_waits_for_a_position_and_says_so_when_it_does_not_come() {
-    let Stage { rest, _node, _projector: projector } = stage().await;
+    let Stage { rest, node: _node, _projector: projector, .. } = stage().await;
     let (ann, _) = rest.register("ann").await;
     projector.stop().await;
     let room = open_room(&ann, json!({})).await;

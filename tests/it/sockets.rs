@@ -15,6 +15,7 @@ use tokio::{
 use tokio_tungstenite::tungstenite::Message;
 use tokio_util::sync::CancellationToken;
 use voxlog_core::{
+    bus::Bus,
     clock::{Clock, ManualClock, SystemClock},
     id::UserId,
     log::{MemoryLog, Namespace},
@@ -60,7 +61,8 @@ impl Stage {
         // What gateways tell each other is told to nobody here.
         let nats = voxlog_core::log::connect("nats://127.0.0.1:1", "test", None).await?;
         let (namespace, replicas, clock_of) = (Namespace::default(), 1, Arc::new(clock.clone()));
-        let parts = Parts { config, log, nats, namespace, replicas, read, identity_pool, clock: clock_of };
+        let bus = Bus::new(nats.clone(), namespace.clone(), replicas);
+        let parts = Parts { config, log, nats, bus, namespace, replicas, read, identity_pool, clock: clock_of };
         let shutdown = CancellationToken::new();
         let gateway = voxlog_gateway::start(parts, shutdown.clone()).await?;
         let owner = UserId::mint(&clock);
@@ -79,7 +81,7 @@ impl Stage {
     }
 
     fn token(&self, user: UserId) -> String {
-        self.gateway.identity.issue(user).expect("a token").token
+        self.gateway.identity.issue(user, false).expect("a token").token
     }
 
     async fn client(&self, user: UserId, encoding: Encoding) -> Result<Client> {

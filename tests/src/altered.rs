@@ -78,6 +78,10 @@ impl<T: Alter> Log for Altered<T> {
         self.0.log().nothing_left(partition, after, until).await
     }
 
+    async fn erase(&self, partition: Partition, seqs: &[Seq]) -> Result<(), ReadError> {
+        self.0.log().erase(partition, seqs).await
+    }
+
     fn follow(&self, partition: Partition, after: Seq) -> Feed {
         self.0.log().follow(partition, after)
     }

@@ -2,8 +2,10 @@
 
 pub mod alone;
 pub mod altered;
+pub mod checker;
 pub mod client;
 pub mod fill;
+pub mod history;
 pub mod process;
 pub mod rest;
 pub mod servers;

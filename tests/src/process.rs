@@ -10,8 +10,12 @@ use tokio::{
     io::{AsyncBufReadExt, BufReader},
     process::{Child, Command},
 };
+use voxlog::embedded::nats_server_program;
 
-use crate::world::{World, until};
+use crate::{
+    servers::scratch,
+    world::{World, until},
+};
 
 /// A node that runs as a process. Dropping it kills it.
 #[derive(Debug)]
@@ -36,13 +40,27 @@ impl Process {
     /// `voxlog serve {part}` on a world, once it says where it listens.
     pub async fn spawn(world: &World, part: &str) -> Self {
         let mut command = program(world);
-        let mut child = command.args(["serve", part]).stderr(Stdio::piped()).spawn().expect("the program starts");
+        command.args(["serve", part]);
+        Self::started(command, |line| line.strip_prefix("listening on ")).await
+    }
+
+    /// `voxlog up` in a folder of its own, with servers of its own and the demo, once all of it is up.
+    pub async fn up() -> Self {
+        let mut command = bare();
+        command.arg("--data-dir").arg(scratch().join("voxlog")).args(["up", "--port", "0"]);
+        command.env("VOXLOG_NATS_SERVER", nats_server_program().expect("a nats-server for the tests"));
+        Self::started(command, |line| line.trim_start().strip_prefix("rooms ")?.trim().strip_suffix('/')).await
+    }
+
+    /// A process, once a line that it says tells where it is.
+    async fn started(mut command: Command, place: impl Fn(&str) -> Option<&str>) -> Self {
+        let mut child = command.stderr(Stdio::piped()).spawn().expect("the program starts");
         let stderr = child.stderr.take().expect("its stderr is piped");
         let mut lines = BufReader::new(stderr).lines();
         let url = loop {
             let line = lines.next_line().await.expect("its stderr is text");
             let line = line.expect("it says where it listens before it ends");
-            if let Some(url) = line.strip_prefix("listening on ") {
+            if let Some(url) = place(&line) {
                 break url.to_owned();
             }
         };
@@ -85,7 +103,8 @@ impl Process {
         kill(self.pid(), signal).expect("the process is ours and runs");
     }
 
-    fn pid(&self) -> Pid {
+    /// Its id, for those who end it themselves.
+    pub fn pid(&self) -> Pid {
         let pid = self.child.id().expect("the process has not been waited for");
         Pid::from_raw(i32::try_from(pid).expect("a process id is an i32"))
     }
@@ -93,8 +112,20 @@ impl Process {
 
 /// The program with a world's environment, to be given arguments.
 pub fn program(world: &World) -> Command {
+    let mut command = bare();
+    command.envs(world.environment());
+    command
+}
+
+/// The program with nothing of the test's environment that could lead it elsewhere.
+fn bare() -> Command {
     let mut command = Command::new(node_program());
-    command.envs(world.environment()).env("VOXLOG_LOG", "warn").stdin(Stdio::null()).kill_on_drop(true);
+    let named = std::env::vars_os().map(|(name, _)| name).filter(|name| name.to_string_lossy().starts_with("VOXLOG_"));
+    named.for_each(|name| {
+        command.env_remove(name);
+    });
+    command.env_remove("NATS_URL").env_remove("DATABASE_URL");
+    command.env("VOXLOG_LOG", "warn").stdin(Stdio::null()).kill_on_drop(true);
     command
 }
 

@@ -9,6 +9,7 @@ use sqlx::PgPool;
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 use voxlog_core::{
+    bus::Bus,
     clock::{Clock, SystemClock},
     envelope::Header,
     id::{RoomId, UserId},
@@ -21,7 +22,7 @@ use voxlog_gateway::{
     identity::Identity,
     limits::{Budget, Policies, Policy},
 };
-use voxlog_projections::{ReadModel, projector};
+use voxlog_projections::{ReadModel, last_seen, projector};
 
 use crate::servers;
 
@@ -103,6 +104,13 @@ impl World {
         voxlog_core::log::connect(&self.nats.join(","), "test", None).await.expect("NATS takes clients")
     }
 
+    /// What nodes tell each other beside the log, on a connection of its own.
+    pub async fn bus(&self) -> Bus {
+        let bus = Bus::new(self.nats_client().await, self.namespace.clone(), self.replicas);
+        bus.bring_up().await.expect("the streams are made or brought up to date");
+        bus
+    }
+
     /// Which of the log's streams a room is in.
     pub fn partition_of(&self, room: RoomId) -> Partition {
         PARTITIONS.of(room.as_uuid())
@@ -130,7 +138,9 @@ impl World {
         change(&mut config);
         let identity_pool = self.identity_pool();
         let (nats, namespace, replicas) = (self.nats_client().await, self.namespace.clone(), self.replicas);
-        let parts = Parts { config, log, nats, namespace, replicas, read: self.read_model(), identity_pool, clock };
+        let bus = self.bus().await;
+        let parts =
+            Parts { config, log, nats, bus, namespace, replicas, read: self.read_model(), identity_pool, clock };
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let url = format!("http://{}", listener.local_addr().expect("a bound port"));
         let shutdown = CancellationToken::new();
@@ -146,8 +156,11 @@ impl World {
     /// A projector over all partitions.
     pub async fn projector(&self) -> Running {
         let (log, read, shutdown) = (self.log().await, self.read_model(), CancellationToken::new());
-        let task =
-            tokio::spawn(projector::run(projector::Config::default(), log, read, Arc::default(), shutdown.clone()));
+        let seeing = last_seen::run(self.bus().await, read.clone(), shutdown.clone());
+        let projecting = projector::run(projector::Config::default(), log, read, Arc::default(), shutdown.clone());
+        let task = tokio::spawn(async move {
+            tokio::join!(seeing, projecting);
+        });
         Running { shutdown, task }
     }
 
@@ -169,7 +182,7 @@ impl World {
     /// An access token, as if the user had signed in when this clock says.
     pub fn token_at(&self, user: UserId, clock: Arc<dyn Clock>) -> String {
         let identity = Identity::new(self.identity_pool(), &self.config(), clock);
-        identity.expect("the key is one").issue(user).expect("a token can be signed").token
+        identity.expect("the key is one").issue(user, false).expect("a token can be signed").token
     }
 
     /// The environment of a node that runs as a process of its own on this world.
@@ -272,15 +285,18 @@ pub async fn whole_chain(log: &dyn Log, room: RoomId) -> Result<Vec<Stored>, Rea
 
 /// Every event of a room, as the log has it: its seq and its id.
 pub async fn whole_room(log: &dyn Log, room: RoomId) -> Result<Vec<(u64, String)>, ReadError> {
-    let mut events = Vec::new();
+    let id = |stored: &Stored| Header::read(&stored.payload).expect("the log holds events").id.to_string();
+    Ok(read_room(log, room).await?.iter().map(|(_, stored)| (stored.seq.0, id(stored))).collect())
+}
+
+/// Every record of a room, by class, in the order of the log.
+pub async fn read_room(log: &dyn Log, room: RoomId) -> Result<Vec<(Class, Stored)>, ReadError> {
+    let mut records = Vec::new();
     for class in Class::ALL {
-        for stored in read_chain(log, room, class).await? {
-            let header = Header::read(&stored.payload).expect("the log holds events");
-            events.push((stored.seq.0, header.id.to_string()));
-        }
+        records.extend(read_chain(log, room, class).await?.into_iter().map(|stored| (class, stored)));
     }
-    events.sort_unstable();
-    Ok(events)
+    records.sort_unstable_by_key(|(_, stored)| stored.seq);
+    Ok(records)
 }
 
 async fn read_chain(log: &dyn Log, room: RoomId, class: Class) -> Result<Vec<Stored>, ReadError> {

@@ -93,8 +93,8 @@ pub(crate) const OPS: &[Op] = &[
     ),
     both(
         "room.uninvite",
-        |scene| (Method::DELETE, room(scene, &format!("/invites/{}", scene.invite)), Value::Null),
-        |scene| ("room.uninvite", json!({"room": scene.room, "code": scene.invite})),
+        |scene| (Method::DELETE, room(scene, &format!("/invites/{}", scene.invite_id)), Value::Null),
+        |scene| ("room.uninvite", json!({"room": scene.room, "inviteId": scene.invite_id})),
     ),
     rest("invites, the list", |scene| get(room(scene, "/invites"))),
     rest("requests, the list", |scene| get(room(scene, "/requests"))),
@@ -182,6 +182,27 @@ pub(crate) const OPS: &[Op] = &[
         |scene| (Method::DELETE, message(scene, "/reactions/%F0%9F%91%8D"), Value::Null),
         |scene| ("reaction.remove", json!({"room": scene.room, "messageId": scene.message, "emoji": "👍"})),
     ),
+    // Each socket is in one call at most, so none joins before it updates.
+    socket("presence.update", |_| ("presence.update", json!({"status": "away"}))),
+    socket("typing.start", |scene| ("typing.start", json!({"room": scene.room}))),
+    socket("typing.stop", |scene| ("typing.stop", json!({"room": scene.room}))),
+    socket("voice.join", |scene| ("voice.join", json!({"room": scene.room}))),
+    socket("voice.update", |scene| ("voice.update", json!({"room": scene.room, "muted": true}))),
+    socket("voice.leave", |scene| ("voice.leave", json!({"room": scene.room}))),
+    both(
+        "voice.token",
+        |scene| post(room(scene, "/call/tokens"), json!({})),
+        |scene| ("voice.token", json!({"room": scene.room})),
+    ),
+    both(
+        "voice.token for another",
+        |scene| post(room(scene, "/call/tokens"), json!({"userId": scene.victim})),
+        |scene| ("voice.token", json!({"room": scene.room, "userId": scene.victim})),
+    ),
+    socket("voice.end", |scene| ("voice.end", json!({"room": scene.room}))),
+    rest("ICE servers", |_| get("/api/v1/voice/ice-servers".into())),
+    rest("call, now", |scene| get(room(scene, "/call"))),
+    rest("calls, the list", |scene| get(room(scene, "/calls"))),
     both(
         "history",
         |scene| get(room(scene, "/messages")),

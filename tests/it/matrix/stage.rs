@@ -36,6 +36,7 @@ pub(crate) struct Scene {
     pub(crate) room: String,
     pub(crate) code: String,
     pub(crate) invite: String,
+    pub(crate) invite_id: String,
     /// A member like any other.
     pub(crate) victim: UserId,
     /// Who waits to be let in.
@@ -141,6 +142,7 @@ impl Stage {
             room,
             code,
             invite: text(&invited["code"])?,
+            invite_id: text(&invited["inviteId"])?,
             victim: self.victim.0,
             applicant: self.applicant.0,
             outcast: user(Asker::Banned),

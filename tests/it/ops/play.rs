@@ -9,6 +9,7 @@ use voxlog_core::{
     clock::SystemClock,
     id::{MessageId, UserId},
 };
+use voxlog_gateway::config::Config;
 use voxlog_tests::{
     client::{Client, Encoding},
     rest::Rest,
@@ -43,7 +44,8 @@ impl Play {
 
     pub(crate) async fn begin() -> Result<Self> {
         let world = World::on_one_server().await;
-        let node = world.gateway_with(|config| config.limits.commands_burst = 1_000_000, Arc::new(SystemClock)).await;
+        let change = |config: &mut Config| (config.limits.commands_burst, config.voice.seats) = (1_000_000, 2);
+        let node = world.gateway_with(change, Arc::new(SystemClock)).await;
         let projector = world.projector().await;
         let mut play = Self::unstaged();
         // Both encodings say the same; one of each kind of people speaks the other.
@@ -178,8 +180,16 @@ impl Play {
             Value::Number(_) if key == "retryAfterMs" => *value = json!("MS"),
             Value::String(text) => match self.names.get(text) {
                 Some(name) => name.clone_into(text),
-                None if key == "time" || key == "session" || key.ends_with("id") => *text = key.to_uppercase(),
-                None if key == "code" && text.len() == 10 && *text == text.to_uppercase() => "CODE".clone_into(text),
+                None if ["time", "startedAt", "session"].contains(&key) || key.ends_with("id") => {
+                    *text = key.to_uppercase();
+                }
+                None if key == "token" => "TOKEN".clone_into(text),
+                None if key == "url" => "URL".clone_into(text),
+                // Of a room, of an invite; those of refusals are in small letters.
+                None if key == "code" && [10, 16].contains(&text.len()) && *text == text.to_uppercase() => {
+                    "CODE".clone_into(text);
+                }
+                None if key == "inviteId" => "INVITE".clone_into(text),
                 None if text.parse::<UserId>().is_ok() => "ID".clone_into(text),
                 None => {}
             },

@@ -14,6 +14,7 @@ pub(super) async fn tell(play: &mut Play) -> Result<()> {
     moderation(play).await?;
     guests(play).await?;
     messages(play).await?;
+    calls(play).await?;
     slow_mode(play).await
 }
 
@@ -24,6 +25,8 @@ async fn connection(play: &mut Play) -> Result<()> {
     play.ask("ada", "hello", "a token that does not verify", json!({"token": "x.y.z"})).await?;
     play.ask("ada", "hello", "no token", json!({})).await?;
     play.ask("ada", "hello", "a presence that there is not", json!({"presence": "asleep"})).await?;
+    let resume = json!({"token": play.token("ada"), "resume": {"session": user_id()}});
+    play.ask("ada", "hello", "to resume another session now", resume).await?;
     play.ask("ada", "ping", "at any time", json!({})).await?;
     play.ask("zoe", "subscribe", "for the first time", json!({"room": room})).await?;
     play.ask("zoe", "subscribe", "with a cursor", json!({"room": room, "cursor": {"ctl": 0}})).await?;
@@ -35,6 +38,12 @@ async fn connection(play: &mut Play) -> Result<()> {
     play.ask("bob", "history", "all limits crossed", json!({"room": room, "class": "msg", "limit": 201})).await?;
     let both = json!({"room": room, "class": "msg", "after": 1, "before": 9});
     play.ask("bob", "history", "after and before", both).await?;
+    // After every `subscribed`, which shows it when the next tick has passed.
+    play.ask("ada", "presence.update", "not to be disturbed", json!({"status": "dnd"})).await?;
+    play.ask("ada", "presence.update", "gone, while here", json!({"status": "offline"})).await?;
+    play.ask("bob", "typing.start", "a member", json!({"room": room})).await?;
+    play.ask("bob", "typing.start", "again", json!({"room": room})).await?;
+    play.ask("bob", "typing.stop", "a member", json!({"room": room})).await?;
     Ok(())
 }
 
@@ -109,7 +118,7 @@ async fn doors(play: &mut Play) -> Result<()> {
     })
     .await;
     play.ask("zoe", "room.join", "by its code alone", by_code).await?;
-    let uninvite = json!({"room": club, "code": second["code"]});
+    let uninvite = json!({"room": club, "inviteId": second["inviteId"]});
     play.ask("sam", "room.uninvite", "a member", uninvite.clone()).await?;
     play.ask("ada", "room.uninvite", "an invite", uninvite.clone()).await?;
     play.ask("ada", "room.uninvite", "again", uninvite).await?;
@@ -222,6 +231,42 @@ async fn messages(play: &mut Play) -> Result<()> {
     play.ask("bob", "message.edit", "a deleted one", of(&own, json!({"content": "x"}))).await?;
     let words = play.ask("ada", "message.send", "the owner", says("of the owner's", json!({}))).await?;
     play.ask("bob", "message.delete", "not the author", of(&words["messageId"], json!({}))).await?;
+    Ok(())
+}
+
+/// A call takes two here.
+async fn calls(play: &mut Play) -> Result<()> {
+    let room = play.room();
+    let studio = play.found("STUDIO", json!({"name": "Studio"}), &["bob", "zoe"]).await?;
+    play.ask("mia", "typing.start", "muted in the room", json!({"room": room})).await?;
+    play.ask("mia", "voice.join", "muted in the room", json!({"room": room})).await?;
+    let other = json!({"room": studio, "userId": play.id_of("zoe")});
+    play.ask("bob", "voice.token", "for oneself", json!({"room": studio})).await?;
+    play.ask("bob", "voice.token", "for another, no admin", other.clone()).await?;
+    play.ask("mia", "voice.token", "muted in the room", json!({"room": room})).await?;
+    let first = play.ask("ada", "voice.join", "the first", json!({"room": studio, "video": true})).await?;
+    play.ask("ada", "voice.token", "for another", other).await?;
+    play.ask("ada", "voice.join", "in it already", json!({"room": studio})).await?;
+    play.ask("ada", "voice.join", "in another call", json!({"room": room})).await?;
+    play.ask("bob", "voice.join", "the second", json!({"room": studio, "muted": true})).await?;
+    play.ask("zoe", "voice.join", "every place taken", json!({"room": studio})).await?;
+    play.ask("bob", "voice.update", "in the call", json!({"room": studio, "muted": false, "screen": true})).await?;
+    play.ask("bob", "voice.update", "the same again", json!({"room": studio, "muted": false})).await?;
+    play.ask("bob", "voice.update", "nothing kept", json!({"room": studio, "speaking": true})).await?;
+    play.ask("zoe", "voice.update", "not in the call", json!({"room": studio, "muted": true})).await?;
+    play.ask("zoe", "voice.leave", "not in the call", json!({"room": studio})).await?;
+    let to = &first["call"]["participants"][0]["session"];
+    let signal = json!({"room": studio, "to": to, "data": {"type": "offer", "sdp": "v=0"}});
+    play.ask("bob", "voice.signal", "to another device in the call", signal.clone()).await?;
+    play.ask("zoe", "voice.signal", "not in the call", signal.clone()).await?;
+    play.ask("bob", "voice.end", "not having begun it", json!({"room": studio})).await?;
+    play.ask("bob", "voice.leave", "in the call", json!({"room": studio})).await?;
+    play.ask("bob", "voice.signal", "no more in the call", signal).await?;
+    play.ask("bob", "voice.leave", "again", json!({"room": studio})).await?;
+    play.ask("ada", "voice.leave", "the last", json!({"room": studio})).await?;
+    play.ask("bob", "voice.join", "another call", json!({"room": studio})).await?;
+    play.ask("bob", "voice.end", "having begun it", json!({"room": studio})).await?;
+    play.ask("bob", "voice.end", "again", json!({"room": studio})).await?;
     Ok(())
 }
 

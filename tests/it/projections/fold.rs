@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use uuid::Uuid;
 use voxlog_core::{
+    envelope::Envelope,
     event::{Event, Subject},
     id::UserId,
     message::Event as MessageEvent,
@@ -33,12 +34,23 @@ struct Fold {
     markers: BTreeMap<(Uuid, Uuid), i64>,
     reactions: BTreeSet<(Uuid, Uuid, String, Uuid)>,
     pins: BTreeSet<(Uuid, Uuid)>,
+    erased: BTreeSet<Uuid>,
 }
 
 /// Fails unless the tables say what the log says.
 pub(super) async fn assert_read_models_are_the_log(world: &World) {
-    let mut expected = Fold::default();
-    for (_, envelope) in world.events().await {
+    let events = world.events().await;
+    let erased = |envelope: &Envelope| match envelope.event {
+        Event::User(UserEvent::Erased { user_id }) => Some(user_id.as_uuid()),
+        _ => None,
+    };
+    let erased = events.iter().filter_map(|(_, envelope)| erased(envelope)).collect();
+    let mut expected = Fold { erased, ..Fold::default() };
+    for (_, envelope) in events {
+        // Wherever it stands: what the erased wrote was never there.
+        if expected.erased.contains(&envelope.actor.as_uuid()) && leaves_with_its_actor(&envelope.event) {
+            continue;
+        }
         match (envelope.subject, envelope.event) {
             (Subject::Room(room), Event::Room(event)) => expected.room(room.as_uuid(), event),
             (Subject::Room(room), Event::Message(event)) => expected.message(room.as_uuid(), event),
@@ -62,7 +74,7 @@ impl Fold {
                 let marker = self.markers.entry((user, room_id.as_uuid())).or_default();
                 *marker = (*marker).max(i64::try_from(seq.0).unwrap());
             }
-            UserEvent::SessionStarted { .. } | UserEvent::SessionRevoked { .. } => {}
+            UserEvent::Erased { .. } | UserEvent::SessionStarted { .. } | UserEvent::SessionRevoked { .. } => {}
         }
     }
 
@@ -76,12 +88,12 @@ impl Fold {
                 self.rooms.entry(room).and_modify(|it| it.0 = changes.name.unwrap());
             }
             RoomEvent::CodeRotated { code } => drop(self.rooms.entry(room).and_modify(|it| it.1 = code)),
-            RoomEvent::InviteCreated { code, max_uses, .. } => {
-                self.invites.insert((room, code), (max_uses.map(i64::from), 0));
+            RoomEvent::InviteCreated { invite_id, max_uses, .. } => {
+                self.invites.insert((room, invite_id.to_string()), (max_uses.map(i64::from), 0));
             }
-            RoomEvent::InviteRevoked { code } => drop(self.invites.remove(&(room, code))),
-            RoomEvent::InviteUsed { code, user_id, role } => {
-                self.invites.entry((room, code)).and_modify(|it| it.1 += 1);
+            RoomEvent::InviteRevoked { invite_id } => drop(self.invites.remove(&(room, invite_id.to_string()))),
+            RoomEvent::InviteUsed { invite_id, user_id, role } => {
+                self.invites.entry((room, invite_id.to_string())).and_modify(|it| it.1 += 1);
                 self.invites.retain(|_, (max, uses)| max.is_none_or(|max| *uses < max));
                 self.seat(room, user_id.as_uuid(), role);
             }
@@ -125,7 +137,7 @@ impl Fold {
         match event {
             MessageEvent::Posted { content, mentions, .. } => self.say(key, content, &mentions),
             MessageEvent::Edited { content, mentions, .. } if stands => self.say(key, content, &mentions),
-            MessageEvent::Deleted { .. } => {
+            MessageEvent::Deleted { .. } if self.messages.contains_key(&key) => {
                 self.messages.insert(key, (String::new(), true));
                 self.mentions.remove(&key);
                 self.reactions.retain(|it| (it.0, it.1) != key);
@@ -139,7 +151,10 @@ impl Fold {
             }
             MessageEvent::Pinned { .. } if stands => drop(self.pins.insert(key)),
             MessageEvent::Unpinned { .. } => drop(self.pins.remove(&key)),
-            MessageEvent::Edited { .. } | MessageEvent::ReactionAdded { .. } | MessageEvent::Pinned { .. } => {}
+            MessageEvent::Edited { .. }
+            | MessageEvent::Deleted { .. }
+            | MessageEvent::ReactionAdded { .. }
+            | MessageEvent::Pinned { .. } => {}
         }
     }
 
@@ -162,7 +177,7 @@ impl Fold {
                 .await
                 .map(|(r, u, it)| ((r, u), it))
                 .collect(),
-            invites: all(db, "SELECT room_id, code, max_uses, uses FROM invites")
+            invites: all(db, "SELECT room_id, id, max_uses, uses FROM invites")
                 .await
                 .map(|(r, code, max, uses)| ((r, code), (max, uses)))
                 .collect(),
@@ -186,7 +201,18 @@ impl Fold {
                 .collect(),
             reactions: all(db, "SELECT room_id, message_id, emoji, user_id FROM reactions").await.collect(),
             pins: all(db, "SELECT room_id, message_id FROM pins").await.collect(),
+            erased: all(db, "SELECT id FROM erased_users").await.map(|(id,)| id).collect(),
         }
+    }
+}
+
+/// What somebody wrote, is called, thinks of others' messages, and has read.
+fn leaves_with_its_actor(event: &Event) -> bool {
+    use MessageEvent as M;
+    match event {
+        Event::Message(event) => matches!(event, M::Posted { .. } | M::Edited { .. } | M::ReactionAdded { .. }),
+        Event::User(event) => !matches!(event, UserEvent::Erased { .. }),
+        _ => false,
     }
 }
 

@@ -7,7 +7,7 @@ use voxlog_core::{
     id::{MessageId, RoomId, SessionId, UserId},
     message,
     position::Seq,
-    room::{self, Role},
+    room::{self, InviteId, Role},
     user,
 };
 
@@ -19,7 +19,7 @@ pub(super) struct History {
     rng: StdRng,
     rooms: Vec<RoomId>,
     users: Vec<UserId>,
-    messages: Vec<(RoomId, MessageId)>,
+    messages: Vec<(RoomId, MessageId, UserId)>,
     edits: u64,
 }
 
@@ -52,12 +52,14 @@ impl History {
     fn next(&mut self) -> (Subject, UserId, Event) {
         let room = self.rooms[self.rng.random_range(0..self.rooms.len())];
         let user_id = self.users[self.rng.random_range(0..self.users.len())];
-        let dice = self.rng.random_range(0..130);
+        let dice = self.rng.random_range(0..131);
         if dice < 40 || self.messages.is_empty() {
             return (Subject::Room(room), user_id, self.post(room, user_id).into());
         }
         if dice < 85 {
-            let (room, id) = self.messages[self.rng.random_range(0..self.messages.len())];
+            let (room, id, author) = self.messages[self.rng.random_range(0..self.messages.len())];
+            // Nobody edits what somebody else has written.
+            let user_id = if (40..60).contains(&dice) { author } else { user_id };
             return (Subject::Room(room), user_id, self.about(id, user_id, dice).into());
         }
         if dice < 120 {
@@ -68,7 +70,7 @@ impl History {
 
     fn post(&mut self, room: RoomId, author: UserId) -> message::Event {
         let message_id = MessageId::mint(&SystemClock);
-        self.messages.push((room, message_id));
+        self.messages.push((room, message_id, author));
         let content = format!("said {}", self.messages.len());
         mentioning(posted(message_id, author, &content), self.some_users())
     }
@@ -122,12 +124,14 @@ impl History {
 
     /// Few codes, so that some are used up, revoked, and made again.
     fn about_invite(&mut self, user_id: UserId, dice: u32) -> room::Event {
-        let code = format!("INVITE{}", self.rng.random_range(0..3));
+        let invite_id = InviteId::of(&format!("INVITE{}", self.rng.random_range(0..3)));
         let max_uses = [None, Some(1), Some(2)][self.rng.random_range(0..3)];
         match dice {
-            106..109 => room::Event::InviteCreated { code, max_uses, expires_at: max_uses.map(|_| Time::UNIX_EPOCH) },
-            109 => room::Event::InviteRevoked { code },
-            _ => room::Event::InviteUsed { code, user_id, role: Role::Member },
+            106..109 => {
+                room::Event::InviteCreated { invite_id, max_uses, expires_at: max_uses.map(|_| Time::UNIX_EPOCH) }
+            }
+            109 => room::Event::InviteRevoked { invite_id },
+            _ => room::Event::InviteUsed { invite_id, user_id, role: Role::Member },
         }
     }
 
@@ -135,7 +139,9 @@ impl History {
         self.edits += 1;
         match dice {
             120..127 => user::Event::ReadMarked { user_id, room_id, seq: Seq(self.rng.random_range(0..5000)) },
-            127 => user::Event::SessionStarted { user_id, session_id: SessionId::mint(&SystemClock) },
+            // Few, so that somebody is left; what they still do afterwards leaves nothing.
+            130 if self.users[6..].contains(&user_id) => user::Event::Erased { user_id },
+            127 | 130 => user::Event::SessionStarted { user_id, session_id: SessionId::mint(&SystemClock) },
             _ => {
                 let (username, avatar_url) = (format!("User{}", self.edits), None);
                 user::Event::Updated { user_id, username, display_name: Some("Nobody".to_owned()), avatar_url }

@@ -63,7 +63,7 @@ async fn fill(world: &World) {
          INSERT INTO members SELECT '{room}', id, 'member', at, n + 1 FROM n;
          INSERT INTO requests SELECT '{room}', id, 'member', at, n FROM n;
          INSERT INTO bans SELECT '{room}', id, NULL, NULL, id, at, n FROM n;
-         INSERT INTO invites SELECT '{room}', 'INVITE' || n, NULL, 0, NULL, id, at, n FROM n;
+         INSERT INTO invites SELECT '{room}', lpad(n::text, 21, 'x') || 'A', NULL, 0, NULL, id, at, n FROM n;
          INSERT INTO messages SELECT '{room}', id, n, id, 'a word ' || n, 'text', NULL, '{thread}', true, at, NULL, NULL,
              format('''word'':2 ''%s'':3', n)::tsvector FROM n;
          INSERT INTO pins SELECT '{room}', id, id, n, at FROM n;",

@@ -6,7 +6,7 @@ use voxlog_core::{
     event::Subject,
     id::{RoomId, UserId},
     position::Seq,
-    room::{self, MAX_INVITES, Role},
+    room::{self, InviteId, MAX_INVITES, Role},
     testing::{ALICE, BOB, CAROL},
     user,
 };
@@ -24,7 +24,7 @@ impl Story {
 
     async fn found(&self, query: Option<&str>) -> Vec<String> {
         let page = users::users(&self.world.db, query, None, 10).await.unwrap();
-        page.data.into_iter().map(|user| user.username).collect()
+        page.data.into_iter().filter_map(|user| user.username).collect()
     }
 }
 
@@ -54,14 +54,17 @@ async fn people_are_found_by_the_beginnings_of_their_names() {
     assert_eq!(story.found(Some("robert")).await, [""; 0], "a name that is theirs no longer");
     assert_eq!(story.found(Some("%")).await, [""; 0]);
     let bob = users::user(&story.world.db, BOB).await.unwrap().unwrap();
-    assert_eq!((bob.username.as_str(), bob.display_name.as_deref(), bob.guest), ("Zed", Some("Bob Builder"), false));
+    assert_eq!(
+        (bob.username.as_deref(), bob.display_name.as_deref(), bob.guest),
+        (Some("Zed"), Some("Bob Builder"), false)
+    );
     assert_eq!(bob.avatar_url.as_deref(), Some("https://example.org/a.png"));
     assert!(users::user(&story.world.db, CAROL).await.unwrap().unwrap().guest);
     let mut seen = Vec::new();
     let mut after = None;
     loop {
         let page = users::users(&story.world.db, None, after, 1).await.unwrap();
-        seen.extend(page.data.into_iter().map(|user| user.username));
+        seen.extend(page.data.into_iter().filter_map(|user| user.username));
         let Some(next) = page.next else { break };
         after = Some(next.parse().unwrap());
     }
@@ -97,13 +100,13 @@ async fn whoever_asks_for_a_seat_waits_until_they_have_one_or_none() {
     let rest = requests::requests(db, story.lobby, page.next.unwrap().parse().map(Seq).ok(), 10).await.unwrap();
     assert_eq!(rest.data.iter().map(|it| it.user_id).collect::<Vec<_>>(), people);
 
-    let code = "INVITE22".to_owned();
+    let invite_id = InviteId::of("INVITE22");
     let ends = [
         room::Event::Approved { user_id: people[0], role: Role::Guest },
         room::Event::Denied { user_id: people[1] },
         room::Event::Banned { user_id: people[2], until: None, reason: None },
         room::Event::Left { user_id: people[3] },
-        room::Event::InviteUsed { code, user_id: people[4], role: Role::Member },
+        room::Event::InviteUsed { invite_id, user_id: people[4], role: Role::Member },
         room::Event::Joined { user_id: people[5], role: Role::Member },
         room::Event::Kicked { user_id: people[6], reason: None },
     ];
@@ -121,8 +124,9 @@ async fn whoever_asks_for_a_seat_waits_until_they_have_one_or_none() {
 async fn an_invite_is_gone_when_it_is_used_up_or_revoked() {
     let story = Story::begin().await;
     let db = &story.world.db;
-    let made = |code: &str, max_uses| room::Event::InviteCreated { code: code.into(), max_uses, expires_at: None };
-    let used = |code: &str| room::Event::InviteUsed { code: code.into(), user_id: BOB, role: Role::Member };
+    let made =
+        |code: &str, max_uses| room::Event::InviteCreated { invite_id: InviteId::of(code), max_uses, expires_at: None };
+    let used = |code: &str| room::Event::InviteUsed { invite_id: InviteId::of(code), user_id: BOB, role: Role::Member };
     for (code, max_uses) in [("TWICE222", Some(2)), ("REVOKED2", Some(9)), ("ALWAYS22", None)] {
         story.in_lobby(ALICE, made(code, max_uses)).await;
     }
@@ -131,19 +135,22 @@ async fn an_invite_is_gone_when_it_is_used_up_or_revoked() {
     }
     story.world.caught_up().await;
     let page = invites::invites(db, story.lobby, None, 2).await.unwrap();
-    assert_eq!(page.data.iter().map(|it| it.code.as_str()).collect::<Vec<_>>(), ["TWICE222", "REVOKED2"]);
+    assert_eq!(
+        page.data.iter().map(|it| it.id.clone()).collect::<Vec<_>>(),
+        ["TWICE222", "REVOKED2"].map(InviteId::of)
+    );
     assert_eq!((page.data[0].max_uses, page.data[0].uses, page.data[0].creator_id), (Some(2), 1, ALICE));
     let rest = invites::invites(db, story.lobby, page.next.unwrap().parse().map(Seq).ok(), 2).await.unwrap();
     assert_eq!((rest.data[0].max_uses, rest.data[0].uses, rest.has_more), (None, 2, false));
-    assert_eq!(invites::room_by_invite(db, "TWICE222").await.unwrap(), Some(story.lobby));
+    assert_eq!(invites::room_by_invite(db, &InviteId::of("TWICE222")).await.unwrap(), Some(story.lobby));
 
     story.in_lobby(BOB, used("TWICE222")).await;
-    story.in_lobby(ALICE, room::Event::InviteRevoked { code: "REVOKED2".into() }).await;
+    story.in_lobby(ALICE, room::Event::InviteRevoked { invite_id: InviteId::of("REVOKED2") }).await;
     story.world.caught_up().await;
     let left = invites::invites(db, story.lobby, None, 10).await.unwrap().data;
-    assert_eq!(left.iter().map(|it| it.code.as_str()).collect::<Vec<_>>(), ["ALWAYS22"]);
+    assert_eq!(left.iter().map(|it| it.id.clone()).collect::<Vec<_>>(), ["ALWAYS22"].map(InviteId::of));
     for gone in ["TWICE222", "REVOKED2", "NEVER222"] {
-        assert_eq!(invites::room_by_invite(db, gone).await.unwrap(), None, "{gone}");
+        assert_eq!(invites::room_by_invite(db, &InviteId::of(gone)).await.unwrap(), None, "{gone}");
     }
 }
 
@@ -152,7 +159,7 @@ async fn an_invite_that_makes_room_for_another_is_gone() {
     let story = Story::begin().await;
     let mut expected = room::Room::default();
     let made = |number: usize| room::Event::InviteCreated {
-        code: format!("INVITE{number}"),
+        invite_id: InviteId::of(&format!("INVITE{number}")),
         max_uses: None,
         // The last ones run out first, two at a time; the first ones never.
         expires_at: Time::from_timestamp(2_000_000_000 - i64::try_from(number / 2).unwrap(), 0).filter(|_| number > 9),
@@ -166,7 +173,7 @@ async fn an_invite_that_makes_room_for_another_is_gone() {
     let listed = invites::invites(&story.world.db, story.lobby, None, 2 * MAX_INVITES).await.unwrap().data;
     assert_eq!(listed.len(), MAX_INVITES);
     let held = &expected.interior().unwrap().invites;
-    assert!(listed.iter().all(|it| held.contains_key(&it.code)), "what is listed can be revoked");
+    assert!(listed.iter().all(|it| held.contains_key(&it.id)), "what is listed can be revoked");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -107,7 +107,7 @@ async fn members_come_in_the_order_of_joining() {
     assert_eq!(members::role(db, story.lobby, CAROL).await.unwrap(), None);
     let bans = members::bans(db, story.lobby, None, 10).await.unwrap().data;
     assert_eq!((bans[0].user_id, bans[0].actor_id, &bans[0].reason), (CAROL, ALICE, &reason));
-    assert_eq!(users::user(db, BOB).await.unwrap().unwrap().username, "bob");
+    assert_eq!(users::user(db, BOB).await.unwrap().unwrap().username.as_deref(), Some("bob"));
     assert_eq!(users::user(db, CAROL).await.unwrap(), None);
 }
 

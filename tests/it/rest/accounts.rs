@@ -88,6 +88,8 @@ async fn accounts_answer_and_refuse() {
     script.ask(&ann, PATCH, &me, Some(json!({"avatarUrl": "javascript:alert(1)"}))).await;
     script.ask(&ann, PATCH, &format!("/users/{nowhere}"), Some(json!({"displayName": "X"}))).await;
     script.ask(&ann, DELETE, "/users/me", None).await;
+    script.ask(&ann, DELETE, "/users/me", Some(json!({}))).await;
+    script.ask(&ann, DELETE, "/users/me", Some(json!({"password": "wrong password"}))).await;
 
     script.chapter("a second factor");
     let setup = script.ask(&ann, POST, "/auth/totp", None).await;
@@ -105,5 +107,9 @@ async fn accounts_answer_and_refuse() {
     let bob = Person { name: "bob", rest: stage.rest.with_token(text(&again["token"])), id: String::new() };
     script.ask(&bob, DELETE, "/auth/sessions", None).await;
     script.ask(&bob, GET, "/auth/sessions", None).await;
+    let again = script.ask(&nobody, POST, "/auth/login", Some(login(PASSWORD))).await;
+    let bob = Person { rest: stage.rest.with_token(text(&again["token"])), ..bob };
+    script.ask(&bob, DELETE, "/users/me", Some(json!({"password": PASSWORD}))).await;
+    script.ask(&bob, GET, "/users/me", None).await;
     insta::assert_snapshot!(script.text());
 }

@@ -102,6 +102,42 @@ async fn rooms_answer_and_refuse() {
 }
 
 #[tokio::test]
+async fn calls_answer_and_refuse() {
+    let stage = stage().await;
+    let mut script = Transcript::default();
+    let ann = script.person(&stage.rest, "ann").await;
+    let eve = script.person(&stage.rest, "eve").await;
+    let (tea, _) = open(&mut script, &ann, "tea", json!({})).await;
+    let nowhere = nowhere();
+    script.call(&nowhere, "nowhere");
+    let at = |what: &str| format!("/rooms/{tea}/{what}");
+
+    script.chapter("before any");
+    script.ask(&ann, GET, &at("call"), None).await;
+    script.ask(&ann, GET, &at("calls"), None).await;
+    for what in ["call", "calls"] {
+        script.ask(&eve, GET, &at(what), None).await;
+        script.ask(&ann, GET, &format!("/rooms/{nowhere}/{what}"), None).await;
+    }
+    script.ask(&ann, GET, &at("calls?limit=101"), None).await;
+    script.ask(&ann, GET, &at("calls?after=yesterday"), None).await;
+
+    script.chapter("one goes on");
+    let mut socket = stage.socket(&ann).await;
+    let joined = socket.call("voice.join", json!({"room": tea, "video": true})).await.unwrap();
+    script.ask(&ann, GET, &at("call"), None).await;
+    let then = ann.rest.get(&format!("/api/v1{}?at={}", at("state"), joined["seq"])).await.ok();
+    assert_eq!(then["call"], joined["call"]);
+
+    script.chapter("it is over");
+    socket.call("voice.leave", json!({"room": tea})).await.unwrap();
+    script.ask(&ann, GET, &at("call"), None).await;
+    stage.world.caught_up().await;
+    script.ask(&ann, GET, &at("calls"), None).await;
+    insta::assert_snapshot!(script.text());
+}
+
+#[tokio::test]
 async fn moderation_answers_and_refuses() {
     let stage = stage().await;
     let mut script = Transcript::default();
@@ -115,6 +151,7 @@ async fn moderation_answers_and_refuses() {
     script.chapter("codes and invites");
     let invite = script.ask(&ann, POST, &at("invites"), Some(json!({"maxUses": 2, "expiresInS": 3600}))).await;
     script.call(&text(&invite["code"]), "invite");
+    script.call(&text(&invite["inviteId"]), "invite's id");
     script.ask(&ann, POST, &at("invites"), Some(json!({"maxUses": 0}))).await;
     script.read(&ann, &at("invites"), &invite["position"]).await;
     script.ask(&eve, POST, &at("invites"), Some(json!({}))).await;
@@ -126,7 +163,8 @@ async fn moderation_answers_and_refuses() {
     script.ask(&bob, GET, &at("invites"), None).await;
     let second = script.ask(&ann, POST, &at("invites"), Some(json!({}))).await;
     script.call(&text(&second["code"]), "second invite");
-    let revoked = format!("invites/{}", text(&second["code"]));
+    script.call(&text(&second["inviteId"]), "second invite's id");
+    let revoked = format!("invites/{}", text(&second["inviteId"]));
     script.ask(&bob, DELETE, &at(&revoked), None).await;
     script.ask(&ann, DELETE, &at(&revoked), None).await;
     script.ask(&ann, DELETE, &at(&revoked), None).await;

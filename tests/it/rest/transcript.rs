@@ -100,7 +100,7 @@ impl Transcript {
             }
             Value::Array(values) => values.iter().map(|value| self.redacted(field, value)).collect(),
             Value::String(text) => self.text_of(field, text).into(),
-            Value::Number(_) if field == "expiresIn" => "<seconds>".into(),
+            Value::Number(_) if matches!(field, "expiresIn" | "durationS") => "<seconds>".into(),
             Value::Number(number) if is_seq(field) && number.as_u64() != Some(0) => "<seq>".into(),
             other => other.clone(),
         }
@@ -124,8 +124,8 @@ impl Transcript {
 }
 
 /// Fields whose texts are others in every run.
-const RANDOM: [&str; 9] =
-    ["position", "next", "token", "refreshToken", "code", "key", "prefix", "secret", "recoveryCodes"];
+const RANDOM: [&str; 10] =
+    ["position", "next", "token", "refreshToken", "code", "inviteId", "key", "prefix", "secret", "recoveryCodes"];
 
 fn is_seq(field: &str) -> bool {
     matches!(field, "seq" | "readSeq" | "ctl" | "msg" | "call")
