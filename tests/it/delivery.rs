@@ -94,13 +94,16 @@ async fn everybody_sees_exactly_the_log_through_kills_and_broken_connections() -
         silent.push(talker);
     }
     let log = world.log().await;
-    let mut ends = Vec::new();
+    let mut truths = Vec::new();
     for room in &rooms {
-        ends.push(whole_room(&*log, *room).await?.last().map_or(0, |(seq, _)| *seq));
+        truths.push(whole_room(&*log, *room).await?);
     }
-    let ends = Arc::new(ends);
+    let ends = Arc::new(truths.iter().map(|truth| truth.last().map_or(0, |(seq, _)| *seq)).collect::<Vec<_>>());
     for talker in silent {
-        talker.listen_to_the_end(Arc::clone(&ends)).await?;
+        let talker = talker.listen_to_the_end(Arc::clone(&ends)).await?;
+        for (view, truth) in talker.views.iter().zip(&truths) {
+            assert_eq!(view.seen(), truth, "{:?} saw what the log does not say", talker.encoding);
+        }
     }
     let history = stage.recorder.clone().finish(&*log, &rooms).await?;
     assert!(history.operations.len() > KILLS * BETWEEN_KILLS && history.sights.len() > CLIENTS * KILLS * BETWEEN_KILLS);
